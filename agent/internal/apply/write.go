@@ -1,0 +1,207 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"kata-sysctl/agent/internal/procsys"
+	"kata-sysctl/agent/internal/sysctl"
+)
+
+// write writes the good entries and reads each back, parents first and one-way keys last. It stops at the first failure,
+// unless the batch is best effort. Once it has begun, it does not look at the context: a batch is never left half done.
+func (b *batch) write(context.Context) error {
+	b.order = ranked(b.good())
+	if err := b.watch(); err != nil {
+		return err
+	}
+	if err := b.record(); err != nil {
+		return err
+	}
+	wrote := false
+	err := b.enter(b.order, func(e *entry) bool {
+		// A value that was equal may have been moved by a write before this one: look again.
+		if !b.req.Force && e.isEqual(e.old) && (!wrote || e.stillEqual(&b.buf)) {
+			e.Status = Unchanged
+			e.After = e.Before
+			return true
+		}
+		wrote = true
+		e.write(&b.buf, b.req.AcceptKernelValue)
+		if e.failed(b.req.AcceptKernelValue) && b.req.BestEffort {
+			e.restore(&b.buf)
+			return true
+		}
+		return !e.failed(b.req.AcceptKernelValue)
+	})
+	if err != nil {
+		return b.rollback(err)
+	}
+	return nil
+}
+
+// ranked returns the entries in the order of writing.
+func ranked(entries []*entry) []*entry {
+	order := make([]*entry, 0, len(entries))
+	ranks := make([]int, len(entries))
+	for i, e := range entries {
+		ranks[i] = sysctl.Rank(e.key)
+	}
+	for rank := range sysctl.Ranks {
+		for i, e := range entries {
+			if ranks[i] == rank {
+				order = append(order, e)
+			}
+		}
+	}
+	return order
+}
+
+func (e *entry) stillEqual(buf *procsys.Buffer) bool {
+	now, err := e.file.Read(buf)
+	return err == nil && e.isEqual(now)
+}
+
+// write writes one value and reads it back.
+func (e *entry) write(buf *procsys.Buffer, acceptKernelValue bool) {
+	e.wrote = true
+	if err := e.file.Write(buf, e.value); err != nil {
+		e.reject(Failed, refusedReason(err))
+		return
+	}
+	if e.Before == nil {
+		e.Status = Applied
+		e.Notes = append(e.Notes, "written, but it can't be read back")
+		return
+	}
+	after, err := e.file.Read(buf)
+	if err != nil {
+		e.reject(Failed, "the kernel took the write, but reading the value back failed: "+err.Error())
+		return
+	}
+	e.After = &after
+	if !e.isEqual(after) {
+		reason := fmt.Sprintf("the kernel made %s of it", sysctl.Quote(after))
+		if !acceptKernelValue {
+			reason += "; to keep what the kernel makes of a value, accept kernel values"
+		}
+		e.reject(Mismatch, reason)
+		return
+	}
+	e.Status = Applied
+	if after != e.value && e.typ.Tick {
+		e.Notes = append(e.Notes, "the kernel rounds it to its clock ticks: "+after)
+	}
+}
+
+func (e *entry) failed(acceptKernelValue bool) bool {
+	return e.Status == Failed || e.Status == Mismatch && !acceptKernelValue
+}
+
+func refusedReason(err error) string {
+	if errors.Is(err, procsys.ErrShortWrite) {
+		return "the kernel took the head of the value and ignored the rest (" + err.Error() + ")"
+	}
+	return "the kernel refused the value (" + err.Error() + ")"
+}
+
+// watch opens and reads the keys that the batch does not set but may move, so that they can be reported and put back.
+func (b *batch) watch() error {
+	set := map[string]bool{}
+	for _, e := range b.order {
+		if e.moves = sysctl.Moves(e.key); len(e.moves) > 0 {
+			set[e.key.Path()] = true
+		}
+	}
+	if len(set) == 0 {
+		return nil
+	}
+	b.moving = true
+	for _, e := range b.order {
+		set[e.key.Path()] = true
+	}
+	var err error
+	entering := b.enter(b.order, func(e *entry) bool {
+		for _, pattern := range e.moves {
+			var keys []sysctl.Key
+			if keys, err = b.a.Tree.Glob(pattern); err != nil {
+				err = failure(KindInternal, "%s: look at the keys that it moves: %w; nothing was written", e.Key, err)
+				return false
+			}
+			for _, k := range keys {
+				if !set[k.Path()] {
+					set[k.Path()] = true
+					b.watchOne(k, e.Scope)
+				}
+			}
+		}
+		return true
+	})
+	return errors.Join(entering, err)
+}
+
+func (b *batch) watchOne(k sysctl.Key, scope sysctl.Scope) {
+	w := &entry{key: k, Outcome: Outcome{Key: k.String(), Scope: scope}}
+	w.open(b.a.Tree, &b.buf)
+	if w.Before == nil || w.bad() {
+		w.close() // read-only, write-only, or gone: it can't be put back
+		return
+	}
+	w.typ = sysctl.TypeOf(k, w.old)
+	b.watched = append(b.watched, w)
+}
+
+// settle looks once more at the keys that may have moved each other, reports what else moved, and ends the batch: rolled
+// back if a setting failed.
+func (b *batch) settle(context.Context) error {
+	if err := b.checkMoves(); err != nil {
+		return b.rollback(err)
+	}
+	if b.req.BestEffort || !slices.ContainsFunc(b.order, func(e *entry) bool { return e.failed(b.req.AcceptKernelValue) }) {
+		return b.commit()
+	}
+	return b.rollback(nil)
+}
+
+func (b *batch) checkMoves() error {
+	if !b.moving {
+		return nil
+	}
+	// A setting of the batch may have been moved by a later one.
+	again := slices.DeleteFunc(slices.Clone(b.order), func(e *entry) bool { return e.Status != Applied && e.Status != Unchanged || e.Before == nil })
+	err := b.enter(again, func(e *entry) bool {
+		after, err := e.file.Read(&b.buf)
+		if err == nil && !e.isEqual(after) {
+			e.After = &after
+			e.reject(Mismatch, fmt.Sprintf("another setting of the batch made %s of it", sysctl.Quote(after)))
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	return b.enter(b.watched, func(w *entry) bool {
+		after, err := w.file.Read(&b.buf)
+		if err != nil || after == w.old {
+			return true
+		}
+		w.wrote = true // to be put back in a rollback
+		for _, e := range b.order {
+			if e.wrote && slices.ContainsFunc(e.moves, func(p sysctl.Pattern) bool { return p.Match(w.key) }) {
+				e.Notes = append(e.Notes, fmt.Sprintf("also changed: %s %s → %s", w.Key, w.old, after))
+				break
+			}
+		}
+		return true
+	})
+}
+
+// commit ends a batch that stays.
+func (b *batch) commit() error {
+	if err := b.a.Journal.End(); err != nil {
+		return b.rollback(failure(KindInternal, "%w", err))
+	}
+	return nil
+}

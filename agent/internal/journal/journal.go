@@ -1,0 +1,112 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"kata-sysctl/agent/internal/sysctl"
+)
+
+// A Record is what it takes to put one key back.
+type Record struct {
+	Key       sysctl.Key
+	Scope     sysctl.Scope
+	Namespace string // identity of the namespace that had the value; empty for the VM
+	Old       string
+}
+
+// A Journal is the undo log of one batch at a time.
+type Journal struct {
+	path string
+	open bool // a batch is recorded
+}
+
+// Open returns the journal in dir, which is created with mode 0700.
+func Open(dir string) (*Journal, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("undo log: %w", err)
+	}
+	return &Journal{path: filepath.Join(dir, "undo")}, nil
+}
+
+// header is the first line of the file; the container follows as the next one, then a line a record: path, scope, namespace
+// and quoted old value, separated by tabs.
+const header = "kata-sysctl undo log 1"
+
+// Begin records a batch before its first write. A reader sees the whole log or none.
+func (j *Journal) Begin(container string, records []Record) error {
+	data := append([]byte(nil), header+"\n"+container+"\n"...)
+	for _, r := range records {
+		data = append(data, r.Key.Path()...)
+		data = append(append(data, '\t'), r.Scope.String()...)
+		data = append(append(data, '\t'), r.Namespace...)
+		data = strconv.AppendQuote(append(data, '\t'), r.Old)
+		data = append(data, '\n')
+	}
+	temp := j.path + ".new"
+	if err := os.WriteFile(temp, data, 0o600); err != nil {
+		return fmt.Errorf("undo log: %w", err)
+	}
+	if err := os.Rename(temp, j.path); err != nil {
+		return fmt.Errorf("undo log: %w", err)
+	}
+	j.open = true
+	return nil
+}
+
+// End forgets the batch: it is done, or put back.
+func (j *Journal) End() error {
+	if !j.open {
+		return nil
+	}
+	if err := os.Remove(j.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("undo log: %w", err)
+	}
+	j.open = false
+	return nil
+}
+
+// Pending returns the batch that an earlier agent did not end; no records if there is none.
+func (j *Journal) Pending() (container string, records []Record, err error) {
+	data, err := os.ReadFile(j.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil, nil
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("undo log: %w", err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+	if len(lines) < 2 || lines[0] != header {
+		return "", nil, fmt.Errorf("undo log %s: not in the format of this agent", j.path)
+	}
+	for _, line := range lines[2:] {
+		r, err := parseRecord(line)
+		if err != nil {
+			return "", nil, fmt.Errorf("undo log %s: line %q: %w", j.path, line, err)
+		}
+		records = append(records, r)
+	}
+	j.open = true
+	return lines[1], records, nil
+}
+
+func parseRecord(line string) (Record, error) {
+	fields := strings.Split(line, "\t")
+	if len(fields) != 4 {
+		return Record{}, errors.New("expected 4 fields")
+	}
+	scope, ok := sysctl.ScopeOf(fields[1])
+	if !ok {
+		return Record{}, errors.New("unknown scope")
+	}
+	old, err := strconv.Unquote(fields[3])
+	if err != nil {
+		return Record{}, err
+	}
+	return Record{Key: sysctl.KeyOfPath(fields[0]), Scope: scope, Namespace: fields[2], Old: old}, nil
+}

@@ -1,0 +1,156 @@
+package policy
+
+import (
+	"strings"
+	"testing"
+
+	"kata-sysctl/agent/internal/sysctl"
+)
+
+func mustKey(t *testing.T, s string) sysctl.Key {
+	t.Helper()
+	k, err := sysctl.ParseKey(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestDefaultPolicy(t *testing.T) {
+	p, err := Parse(Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		key     string
+		scope   sysctl.Scope
+		value   string
+		allowed bool
+		reason  string // part of it
+	}{
+		{"net.core.somaxconn", sysctl.ScopeNet, "1", true, ""},
+		{"net.ipv4.conf.eth0/100.rp_filter", sysctl.ScopeNet, "1", true, ""},
+		{"net.core.rmem_max", sysctl.ScopeVM, "1", true, ""},
+		{"kernel.shmmax", sysctl.ScopeIPC, "1", true, ""},
+		{"kernel.shm_rmid_forced", sysctl.ScopeIPC, "1", true, ""},
+		{"kernel.domainname", sysctl.ScopeUTS, "x", true, ""},
+		{"vm.max_map_count", sysctl.ScopeVM, "262144", true, ""},
+		{"vm.max_map_count", sysctl.ScopeVM, "5", false, "below the minimum 1024"},
+		{"vm.min_free_kbytes", sysctl.ScopeVM, "99999999", false, "above the maximum"},
+		{"kernel.core_pattern", sysctl.ScopeVM, "|/bin/sh", false, "as the guest's root"},
+		{"kernel.core_pattern", sysctl.ScopeVM, "|", false, "as the guest's root"},
+		{"kernel.core_pattern", sysctl.ScopeVM, "|/usr/lib/a b/c %p", false, "as the guest's root"},
+		{"kernel.core_pattern", sysctl.ScopeVM, "@/run/core.sock", false, "as the guest's root"},
+		{"kernel.core_pattern", sysctl.ScopeVM, "core.%p", true, ""},
+		{"kernel.modprobe", sysctl.ScopeVM, "/bin/sh", false, "as the guest's root"},
+		{"kernel.hung_task_panic", sysctl.ScopeVM, "1", false, "brings the VM down"},
+		{"kernel.hung_task_timeout_secs", sysctl.ScopeVM, "1", true, ""},
+		{"kernel.panic", sysctl.ScopeVM, "1", false, "brings the VM down"},
+		{"kernel.panic_on_oops", sysctl.ScopeVM, "1", false, "brings the VM down"},
+		{"kernel.sysrq", sysctl.ScopeVM, "1", false, "bring the VM down"},
+		{"kernel.kexec_load_disabled", sysctl.ScopeVM, "1", false, "can't be undone"},
+		{"net.core.bpf_jit_harden", sysctl.ScopeVM, "0", false, "hardening"},
+		{"net.vsock.child_ns_mode", sysctl.ScopeNet, "local", false, "cut the guest off"},
+		{"vm.drop_caches", sysctl.ScopeVM, "3", false, "slows down"},
+		{"user.max_user_namespaces", sysctl.ScopeUser, "1", false, "guard"},
+		{"some.thing.new", sysctl.ScopeVM, "1", false, `add: [[rule]] key = "some.thing.new"`},
+	} {
+		t.Run(test.key+"="+test.value, func(t *testing.T) {
+			v := p.Decide(mustKey(t, test.key), test.scope, test.value)
+			if v.Allowed != test.allowed || !strings.Contains(v.Reason, test.reason) {
+				t.Errorf("got %+v, want allowed %t with reason %q", v, test.allowed, test.reason)
+			}
+			if !v.Allowed && v.Rule != 0 && !strings.Contains(v.Reason, "rule") {
+				t.Errorf("the reason %q names no rule", v.Reason)
+			}
+		})
+	}
+	if v := p.Decide(mustKey(t, "vm.max_map_count"), sysctl.ScopeVM, "many"); !v.Invalid || v.Allowed {
+		t.Errorf("text for a key with a minimum: got %+v, want invalid", v)
+	}
+}
+
+func TestFirstRuleDecides(t *testing.T) {
+	p, err := Parse([]byte(`
+version = 1
+[[rule]]
+key = "net.ipv4.*"
+action = "deny"
+scope = "VM"
+reason = "vm"
+[[rule]]
+key = "net.ipv4.ip_forward"
+action = "allow"
+values = ["0", "1"]
+[[rule]]
+key = "net.**"
+action = "deny"
+reason = "rest"
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		key   string
+		scope sysctl.Scope
+		value string
+		rule  int
+		allow bool
+	}{
+		{"net.ipv4.ip_forward", sysctl.ScopeVM, "1", 1, false},
+		{"net.ipv4.ip_forward", sysctl.ScopeNet, "1", 2, true},
+		{"net.ipv4.ip_forward", sysctl.ScopeNet, "2", 2, false},
+		{"net.ipv4.tcp_sack", sysctl.ScopeNet, "1", 3, false},
+		{"net.core.somaxconn", sysctl.ScopeNet, "1", 3, false},
+		{"vm.swappiness", sysctl.ScopeVM, "1", 0, false},
+	} {
+		if v := p.Decide(mustKey(t, test.key), test.scope, test.value); v.Rule != test.rule || v.Allowed != test.allow {
+			t.Errorf("%s=%s in %s: got rule %d allowed %t, want %d %t", test.key, test.value, test.scope, v.Rule, v.Allowed, test.rule, test.allow)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	for name, text := range map[string]string{
+		"no version":         "",
+		"other version":      "version = 2",
+		"unknown field":      "version = 1\n[[rule]]\nkey = \"vm.x\"\naction = \"allow\"\nmaximum = 3",
+		"unknown top field":  "version = 1\ndefault = \"allow\"",
+		"bad action":         "version = 1\n[[rule]]\nkey = \"vm.x\"\naction = \"permit\"",
+		"no action":          "version = 1\n[[rule]]\nkey = \"vm.x\"",
+		"no key":             "version = 1\n[[rule]]\naction = \"allow\"",
+		"bad key":            "version = 1\n[[rule]]\nkey = \"vm..x\"\naction = \"allow\"",
+		"stars in between":   "version = 1\n[[rule]]\nkey = \"vm.**.x\"\naction = \"allow\"",
+		"bad scope":          "version = 1\n[[rule]]\nkey = \"vm.x\"\naction = \"allow\"\nscope = \"net\"",
+		"deny, no reason":    "version = 1\n[[rule]]\nkey = \"vm.x\"\naction = \"deny\"",
+		"deny with min":      "version = 1\n[[rule]]\nkey = \"vm.x\"\naction = \"deny\"\nreason = \"r\"\nmin = 1",
+		"min above max":      "version = 1\n[[rule]]\nkey = \"vm.x\"\naction = \"allow\"\nmin = 2\nmax = 1",
+		"min is text":        "version = 1\n[[rule]]\nkey = \"vm.x\"\naction = \"allow\"\nmin = \"2\"",
+		"key twice":          "version = 1\n[[rule]]\nkey = \"vm.x\"\nkey = \"vm.y\"\naction = \"allow\"",
+		"not TOML":           "version = 1\n[[rule]",
+		"rule is no array":   "version = 1\n[rule]\nkey = \"vm.x\"\naction = \"allow\"",
+		"version in a table": "[[rule]]\nkey = \"vm.x\"\naction = \"allow\"\nversion = 1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if p, err := Parse([]byte(text)); err == nil {
+				t.Errorf("accepted: %d rules", p.Len())
+			} else {
+				t.Log(err)
+			}
+		})
+	}
+}
+
+func TestMatchText(t *testing.T) {
+	for _, test := range []struct {
+		glob, value string
+		match       bool
+	}{
+		{"|*", "|/bin/sh", true}, {"|*", "|", true}, {"|*", "core", false}, {"*", "", true}, {"a*b*c", "a/b/b/c", true},
+		{"a*b*c", "acb", false}, {"*b", "ab", true}, {"a*a", "a", false}, {"", "", true}, {"", "x", false}, {"?", "x", false},
+	} {
+		if got := matchText(test.glob, test.value); got != test.match {
+			t.Errorf("matchText(%q, %q) = %t", test.glob, test.value, got)
+		}
+	}
+}
