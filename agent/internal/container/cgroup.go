@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -48,23 +49,27 @@ var cgroupRoots = []string{"", "unified", "systemd", "memory", "pids", "devices"
 
 // cgroupPaths returns where kata-agent may have put the cgroup for a cgroupsPath (rustjail, container.rs and
 // cgroups/systemd/cgroups_path.rs): a path as it is, "slice:prefix:name" as systemd has it or, with kata-agent as PID 1,
-// with slashes. A leading ".." can't leave the root: the path is cleaned as an absolute one.
+// with slashes. A ".." can't leave the root, since the path is cleaned as an absolute one, and the root itself is never a
+// container's: every process of the guest is below it.
 func cgroupPaths(path, id string) []string {
-	if path == "" {
-		return []string{"/" + id}
+	var paths []string
+	slice, unit, isUnit := strings.Cut(path, ":")
+	switch {
+	case path == "":
+		paths = []string{"/" + id}
+	case !isUnit:
+		paths = []string{filepath.Join("/", path)}
+	default:
+		prefix, name, _ := strings.Cut(unit, ":")
+		if path == "::" {
+			slice, prefix, name = "system.slice", "kata_agent", id
+		}
+		paths = []string{
+			filepath.Join("/", expandSlice(slice), prefix+"-"+name+".scope"),
+			filepath.Join("/", strings.ReplaceAll(path, ":", "/")),
+		}
 	}
-	slice, unit, ok := strings.Cut(path, ":")
-	if !ok {
-		return []string{filepath.Join("/", path)}
-	}
-	prefix, name, _ := strings.Cut(unit, ":")
-	if slice == "" && prefix == "" && name == "" {
-		slice, prefix, name = "system.slice", "kata_agent", id
-	}
-	return []string{
-		filepath.Join("/", expandSlice(slice), prefix+"-"+name+".scope"),
-		filepath.Join("/", strings.ReplaceAll(path, ":", "/")),
-	}
+	return slices.DeleteFunc(paths, func(p string) bool { return p == "/" })
 }
 
 // expandSlice returns the path of a slice: a-b.slice is a.slice/a-b.slice (systemd.slice(5)).

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -86,6 +87,9 @@ func (r *Resolver) isMember(pid int, cgroup string) (bool, error) {
 			continue
 		}
 		for _, root := range cgroupRoots {
+			if !isHierarchy(root, fields[1]) {
+				continue
+			}
 			dir := filepath.Join(r.paths.Cgroup, root, fields[2])
 			if dir == cgroup || strings.HasPrefix(dir, cgroup+"/") {
 				return true, nil
@@ -93,6 +97,14 @@ func (r *Resolver) isMember(pid int, cgroup string) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// isHierarchy reports whether the hierarchy with the controllers, as /proc/PID/cgroup names them, is mounted at root.
+func isHierarchy(root, controllers string) bool {
+	if controllers == "" { // version 2
+		return root == "" || root == "unified"
+	}
+	return slices.Contains(strings.Split(strings.TrimPrefix(controllers, "name="), ","), root)
 }
 
 // members returns the processes of a cgroup, or, if it has none itself, those of the cgroups below it: a container with an

@@ -109,7 +109,8 @@ func askChild(ctx context.Context, tree *procsys.Tree, argv []string, flag uintp
 	child, err := os.StartProcess(argv[0], argv, &os.ProcAttr{
 		Env:   []string{"GOMAXPROCS=1"},
 		Files: []*os.File{0: question, 1: answer, 2: os.Stderr, childTree: sys},
-		Sys:   &syscall.SysProcAttr{Cloneflags: flag, Pdeathsig: syscall.SIGKILL},
+		// No Pdeathsig: it comes when the thread that started the child ends, and threads of nsthread do.
+		Sys: &syscall.SysProcAttr{Cloneflags: flag},
 	})
 	if err != nil {
 		return nil, err

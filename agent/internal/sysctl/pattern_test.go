@@ -1,0 +1,75 @@
+package sysctl
+
+import "testing"
+
+func TestPattern(t *testing.T) {
+	for _, test := range []struct {
+		pattern, key string
+		match        bool
+	}{
+		{"net.ipv4.tcp_*", "net.ipv4.tcp_rmem", true},
+		{"net.ipv4.tcp_*", "net.ipv4.conf.all.tcp_x", false},
+		{"net.*", "net.ipv4.tcp_rmem", false},
+		{"net.**", "net.ipv4.tcp_rmem", true},
+		{"net.**", "net.x", true},
+		{"net.core.**", "net.core", false},
+		{"**", "vm.swappiness", true},
+		{"*", "net.ipv4.tcp_rmem", true},
+		{"net.ipv4.conf.*.rp_filter", "net.ipv4.conf.eth0/100.rp_filter", true},
+		{"net.ipv4.conf.eth0/100.*", "net.ipv4.conf.eth0/100.rp_filter", true},
+		{"net/ipv4/conf/eth0.100/*", "net.ipv4.conf.eth0/100.rp_filter", true},
+		{"net.ipv4.conf.*.rp_filter", "net.ipv4.conf.eth0.100.rp_filter", false},
+		{"vm.swappiness", "vm.swappiness", true},
+		{"vm.swap", "vm.swappiness", false},
+		{"vm.swappines?", "vm.swappiness", true},
+	} {
+		k, err := ParseKey(test.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := ParsePattern(test.pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Match(k); got != test.match {
+			t.Errorf("%q matches %q: %t", test.pattern, test.key, got)
+		}
+	}
+	for _, bad := range []string{"", "vm", "vm.**.x", "vm.a**", "vm.[", "vm..x", "../x"} {
+		if _, err := ParsePattern(bad); err == nil {
+			t.Errorf("ParsePattern(%q) was accepted", bad)
+		}
+	}
+}
+
+func TestRank(t *testing.T) {
+	for key, want := range map[string]int{
+		"net.ipv4.ip_forward": 0, "net.ipv4.conf.all.rp_filter": 1, "net.ipv6.conf.default.forwarding": 2,
+		"net.ipv4.conf.eth0.rp_filter": 3, "vm.swappiness": 3, "vm.compact_memory": 4, "kernel.modules_disabled": 4,
+	} {
+		k, _ := ParseKey(key)
+		if got := Rank(k); got != want || got >= Ranks {
+			t.Errorf("Rank(%s) = %d, want %d", key, got, want)
+		}
+	}
+}
+
+func TestMovesKeepsTheLeaf(t *testing.T) {
+	k, _ := ParseKey("net.ipv4.conf.default.rp_filter")
+	other, _ := ParseKey("net.ipv4.conf.eth0.rp_filter")
+	unrelated, _ := ParseKey("net.ipv4.conf.eth0.arp_announce")
+	moved := func(k Key, by Key) bool {
+		for _, p := range Moves(by) {
+			if p.Match(k) {
+				return true
+			}
+		}
+		return false
+	}
+	if !moved(other, k) || moved(unrelated, k) {
+		t.Errorf("%s moves %s: %t, %s: %t", k, other, moved(other, k), unrelated, moved(unrelated, k))
+	}
+	if swap, _ := ParseKey("vm.swappiness"); len(Moves(swap)) != 0 {
+		t.Error("vm.swappiness moves something")
+	}
+}
