@@ -55,7 +55,7 @@ type guest struct {
 	state  string // directory of the undo log
 }
 
-func newGuest(t *testing.T) *guest {
+func newGuest(t testing.TB) *guest {
 	t.Helper()
 	bundles := t.TempDir()
 	g := &guest{c1: nstest.Container(t, bundles, "c1"), c2: nstest.Container(t, bundles, "c2"), state: t.TempDir()}

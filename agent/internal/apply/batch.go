@@ -26,6 +26,7 @@ type batch struct {
 type entry struct {
 	Outcome
 	key   sysctl.Key
+	facts *sysctl.Facts
 	value string // requested, without surrounding blanks
 	typ   sysctl.Type
 

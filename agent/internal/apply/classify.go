@@ -23,8 +23,12 @@ func (b *batch) classify(ctx context.Context) error {
 	}
 	seen := make(map[string]bool, len(entries))
 	for i, e := range entries {
-		e.key, e.Scope = found[i].key, found[i].scope
-		e.Key = e.key.String()
+		if e.key != found[i].key {
+			e.key = found[i].key
+			e.Key = e.key.String()
+		}
+		e.Scope = found[i].scope
+		e.facts = sysctl.FactsOf(e.key)
 		e.Namespace = string(b.target.ID(e.Scope))
 		switch {
 		case e.Scope == sysctl.ScopeAbsent:

@@ -35,7 +35,7 @@ func (b *batch) open(context.Context) error {
 
 func (e *entry) open(tree *procsys.Tree, buf *procsys.Buffer) {
 	access := procsys.ReadWrite
-	if sysctl.ReadActs(e.key) {
+	if e.facts.ReadActs {
 		access = procsys.Write
 	}
 	var err error
@@ -60,7 +60,7 @@ func (e *entry) open(tree *procsys.Tree, buf *procsys.Buffer) {
 	if !e.opened {
 		return
 	}
-	e.oneWay = sysctl.OneWay(e.key)
+	e.oneWay = e.facts.OneWay
 	if access == procsys.Write {
 		e.typ = sysctl.Type{Kind: sysctl.KindTrigger}
 		if e.oneWay == "" {
@@ -68,10 +68,12 @@ func (e *entry) open(tree *procsys.Tree, buf *procsys.Buffer) {
 		}
 		return
 	}
-	if e.old, err = e.file.Read(buf); err != nil {
+	value, err := e.file.Read(buf)
+	if err != nil {
 		e.oneWay = "its value can't be read and put back: " + err.Error()
 		return
 	}
+	e.old = string(value)
 	e.Before = &e.old
 }
 
@@ -86,7 +88,8 @@ func (e *entry) readOnly(tree *procsys.Tree, buf *procsys.Buffer) {
 	if err != nil {
 		return
 	}
-	if e.old, err = f.Read(buf); err == nil {
+	if value, err := f.Read(buf); err == nil {
+		e.old = string(value)
 		e.Before, e.After = &e.old, &e.old
 	}
 	f.Close()
@@ -96,7 +99,7 @@ func (e *entry) readOnly(tree *procsys.Tree, buf *procsys.Buffer) {
 func (b *batch) validate(context.Context) error {
 	for _, e := range b.good() {
 		if e.typ.Kind != sysctl.KindTrigger {
-			e.typ = sysctl.TypeOf(e.key, e.old)
+			e.typ = e.facts.Type(e.old)
 		}
 		if err := e.typ.Validate(e.value); err != nil {
 			e.reject(Invalid, err.Error())

@@ -97,7 +97,7 @@ func (r *Reading) read(tree *procsys.Tree, k sysctl.Key, buf *procsys.Buffer) {
 	case !attr.Readable():
 		r.Reason = "the key is write-only"
 		return
-	case sysctl.ReadActs(k):
+	case sysctl.FactsOf(k).ReadActs:
 		r.Reason = "reading the key has an effect, so it is not read"
 		return
 	}
@@ -112,5 +112,6 @@ func (r *Reading) read(tree *procsys.Tree, k sysctl.Key, buf *procsys.Buffer) {
 		r.Reason = err.Error()
 		return
 	}
-	r.Value = &value
+	text := string(value)
+	r.Value = &text
 }

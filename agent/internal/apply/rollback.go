@@ -59,24 +59,33 @@ func (b *batch) rollback(cause error) error {
 // restore puts the old value back and makes sure that it is there. A failed setting stays Failed or Mismatch, so that its
 // reason is kept.
 func (e *entry) restore(buf *procsys.Buffer) {
-	now, err := e.file.Read(buf)
-	if err == nil && now != e.old {
-		if err = e.file.Write(buf, e.old); err == nil {
-			now, err = e.file.Read(buf)
-		}
-		if err == nil && now != e.old && !e.typ.Equal(e.old, now) {
-			err = fmt.Errorf("the kernel made %s of %s", sysctl.Quote(now), sysctl.Quote(e.old))
-		}
-	}
+	now, err := e.putBack(buf)
+	e.err = err
 	if err != nil {
-		e.err = err
 		return
 	}
-	e.err = nil
 	e.After = &now
 	if e.Status == Applied {
 		e.reject(RolledBack, "put back because another setting of the batch failed")
 	}
+}
+
+// putBack writes the old value, unless it is there, and returns what can be read then.
+func (e *entry) putBack(buf *procsys.Buffer) (string, error) {
+	now, err := e.file.Read(buf)
+	if err != nil || string(now) == e.old {
+		return e.old, err
+	}
+	if err := e.file.Write(buf, e.old); err != nil {
+		return "", err
+	}
+	if now, err = e.file.Read(buf); err != nil {
+		return "", err
+	}
+	if text := string(now); e.typ.Equal(e.old, text) {
+		return text, nil
+	}
+	return "", fmt.Errorf("the kernel made %s of %s", sysctl.Quote(string(now)), sysctl.Quote(e.old))
 }
 
 // rolledBack makes the error of a batch that was rolled back.
@@ -143,7 +152,7 @@ func (a *Applier) Recover(ctx context.Context) ([]Outcome, error) {
 	defer b.close()
 	for i, r := range records {
 		e := &b.entries[i]
-		e.key, e.Key, e.Scope, e.Namespace = r.Key, r.Key.String(), r.Scope, r.Namespace
+		e.key, e.facts, e.Key, e.Scope, e.Namespace = r.Key, sysctl.FactsOf(r.Key), r.Key.String(), r.Scope, r.Namespace
 		if string(b.target.ID(r.Scope)) != r.Namespace {
 			e.reject(Absent, "its namespace is gone")
 		}
@@ -156,7 +165,7 @@ func (a *Applier) Recover(ctx context.Context) ([]Outcome, error) {
 		if e := &b.entries[i]; !e.bad() {
 			e.old, e.wrote, e.Status = records[i].Old, true, Applied
 			e.Before = &e.old
-			e.typ = sysctl.TypeOf(e.key, e.old)
+			e.typ = e.facts.Type(e.old)
 		}
 	}
 	b.moving = true

@@ -47,7 +47,7 @@ func ranked(entries []*entry) []*entry {
 	order := make([]*entry, 0, len(entries))
 	ranks := make([]int, len(entries))
 	for i, e := range entries {
-		ranks[i] = sysctl.Rank(e.key)
+		ranks[i] = sysctl.Rank(e.key, e.facts)
 	}
 	for rank := range sysctl.Ranks {
 		for i, e := range entries {
@@ -61,7 +61,7 @@ func ranked(entries []*entry) []*entry {
 
 func (e *entry) stillEqual(buf *procsys.Buffer) bool {
 	now, err := e.file.Read(buf)
-	return err == nil && e.isEqual(now)
+	return err == nil && e.isEqual(string(now))
 }
 
 // write writes one value and reads it back.
@@ -76,11 +76,17 @@ func (e *entry) write(buf *procsys.Buffer, acceptKernelValue bool) {
 		e.Notes = append(e.Notes, "written, but it can't be read back")
 		return
 	}
-	after, err := e.file.Read(buf)
+	read, err := e.file.Read(buf)
 	if err != nil {
 		e.reject(Failed, "the kernel took the write, but reading the value back failed: "+err.Error())
 		return
 	}
+	if string(read) == e.value { // as a rule
+		e.After = &e.value
+		e.Status = Applied
+		return
+	}
+	after := string(read)
 	e.After = &after
 	if !e.isEqual(after) {
 		reason := fmt.Sprintf("the kernel made %s of it", sysctl.Quote(after))
@@ -91,7 +97,7 @@ func (e *entry) write(buf *procsys.Buffer, acceptKernelValue bool) {
 		return
 	}
 	e.Status = Applied
-	if after != e.value && e.typ.Tick {
+	if e.typ.Tick {
 		e.Notes = append(e.Notes, "the kernel rounds it to its clock ticks: "+after)
 	}
 }
@@ -143,13 +149,13 @@ func (b *batch) watch() error {
 }
 
 func (b *batch) watchOne(k sysctl.Key, scope sysctl.Scope) {
-	w := &entry{key: k, Outcome: Outcome{Key: k.String(), Scope: scope}}
+	w := &entry{key: k, facts: sysctl.FactsOf(k), Outcome: Outcome{Key: k.String(), Scope: scope}}
 	w.open(b.a.Tree, &b.buf)
 	if w.Before == nil || w.bad() {
 		w.close() // read-only, write-only, or gone: it can't be put back
 		return
 	}
-	w.typ = sysctl.TypeOf(k, w.old)
+	w.typ = w.facts.Type(w.old)
 	b.watched = append(b.watched, w)
 }
 
@@ -172,8 +178,8 @@ func (b *batch) checkMoves() error {
 	// A setting of the batch may have been moved by a later one.
 	again := slices.DeleteFunc(slices.Clone(b.order), func(e *entry) bool { return e.Status != Applied && e.Status != Unchanged || e.Before == nil })
 	err := b.enter(again, func(e *entry) bool {
-		after, err := e.file.Read(&b.buf)
-		if err == nil && !e.isEqual(after) {
+		read, err := e.file.Read(&b.buf)
+		if after := string(read); err == nil && !e.isEqual(after) {
 			e.After = &after
 			e.reject(Mismatch, fmt.Sprintf("another setting of the batch made %s of it", sysctl.Quote(after)))
 		}
@@ -184,7 +190,7 @@ func (b *batch) checkMoves() error {
 	}
 	return b.enter(b.watched, func(w *entry) bool {
 		after, err := w.file.Read(&b.buf)
-		if err != nil || after == w.old {
+		if err != nil || string(after) == w.old {
 			return true
 		}
 		w.wrote = true // to be put back in a rollback

@@ -29,20 +29,24 @@ func (m *Map) Known(k sysctl.Key) bool {
 }
 
 func (m *Map) lookupSibling(k sysctl.Key) (sysctl.Scope, bool) {
-	segments := k.Segments()
-	for i := 1; i < len(segments)-1; i++ {
-		interfaceName := segments[i]
-		if interfaceName == "all" || interfaceName == "default" { // the kernel's own, not interfaces
-			continue
+	// The interface may be any segment but the first and the last.
+	path := k.Path()
+	var sibling [sysctl.MaxKeyLen]byte
+	start := strings.IndexByte(path, '/') + 1
+	for {
+		n := strings.IndexByte(path[start:], '/')
+		if n < 0 {
+			return sysctl.ScopeUnknown, false
 		}
-		segments[i] = "lo"
-		scope, ok := m.scopes[strings.Join(segments, "/")]
-		segments[i] = interfaceName
-		if ok {
-			return scope, true
+		end := start + n
+		if name := path[start:end]; name != "all" && name != "default" { // the kernel's own, not interfaces
+			lo := append(append(append(sibling[:0], path[:start]...), "lo"...), path[end:]...)
+			if scope, ok := m.scopes[string(lo)]; ok {
+				return scope, true
+			}
 		}
+		start = end + 1
 	}
-	return sysctl.ScopeUnknown, false
 }
 
 // Counts returns the number of keys by scope.

@@ -102,7 +102,7 @@ func (m *Map) measureUTS(tree *procsys.Tree, thread *nsthread.Thread, seen listi
 	var buf procsys.Buffer
 	for path, attr := range seen {
 		k := sysctl.KeyOfPath(path)
-		if m.scopes[path] != sysctl.ScopeVM || !attr.Readable() || sysctl.ReadActs(k) {
+		if m.scopes[path] != sysctl.ScopeVM || !attr.Readable() || sysctl.FactsOf(k).ReadActs {
 			continue
 		}
 		f, err := tree.Open(k, procsys.Read)
@@ -110,7 +110,7 @@ func (m *Map) measureUTS(tree *procsys.Tree, thread *nsthread.Thread, seen listi
 			continue
 		}
 		value, err := f.Read(&buf)
-		if err == nil && (value == host || value == domain) {
+		if err == nil && (string(value) == host || string(value) == domain) {
 			m.scopes[path] = sysctl.ScopeUTS
 		}
 		if err := f.Close(); err != nil {

@@ -106,7 +106,7 @@ func snapshot(t *testing.T) map[string]string {
 				return
 			}
 		}
-		if !attr.Readable() || sysctl.ReadActs(k) {
+		if !attr.Readable() || sysctl.FactsOf(k).ReadActs {
 			return
 		}
 		if data, err := os.ReadFile("/proc/sys/" + k.Path()); err == nil {

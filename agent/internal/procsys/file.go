@@ -29,8 +29,8 @@ type Buffer struct {
 	b []byte
 }
 
-// Read returns the value without its final line break.
-func (f File) Read(buf *Buffer) (string, error) {
+// Read returns the value without its final line break. It stays valid until the buffer is used again.
+func (f File) Read(buf *Buffer) ([]byte, error) {
 	if buf.b == nil {
 		buf.b = make([]byte, readSize)
 	}
@@ -40,11 +40,11 @@ func (f File) Read(buf *Buffer) (string, error) {
 		case err == unix.EINTR:
 			continue
 		case err != nil:
-			return "", fmt.Errorf("read: %w", err)
+			return nil, fmt.Errorf("read: %w", err)
 		case n < len(buf.b):
-			return string(bytes.TrimSuffix(buf.b[:n], []byte("\n"))), nil
+			return bytes.TrimSuffix(buf.b[:n], []byte("\n")), nil
 		case n >= maxRead:
-			return "", fmt.Errorf("read: the value has more than %d bytes", maxRead)
+			return nil, fmt.Errorf("read: the value has more than %d bytes", maxRead)
 		}
 		// A value that fills the buffer may have been cut: a longer read starts over.
 		buf.b = make([]byte, 8*len(buf.b))

@@ -41,7 +41,7 @@ func TestWriteAndReadBack(t *testing.T) {
 			if err := f.Write(&buf, test.write); err != nil {
 				t.Errorf("%s: %v", test.key, err)
 			}
-			if got, err := f.Read(&buf); err != nil || got != test.read {
+			if got, err := f.Read(&buf); err != nil || string(got) != test.read {
 				t.Errorf("%s: wrote %q, read %q, %v, want %q", test.key, test.write, got, err, test.read)
 			}
 			if err := f.Close(); err != nil {
@@ -88,7 +88,7 @@ func TestLongValue(t *testing.T) {
 		if err := f.Write(&buf, want); err != nil {
 			t.Error(err)
 		}
-		if got, err := f.Read(&buf); err != nil || got != want {
+		if got, err := f.Read(&buf); err != nil || string(got) != want {
 			t.Errorf("read %d bytes, %v, want the %d bytes written", len(got), err, len(want))
 		}
 	})

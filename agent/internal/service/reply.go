@@ -2,6 +2,7 @@ package service
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"kata-sysctl/agent/internal/apply"
 	"kata-sysctl/agent/internal/sysctl"
@@ -73,8 +74,8 @@ func entriesOf(readings []apply.Reading) []*sysctlv1.Entry {
 
 // textOf makes a value of the kernel fit for protobuf, which carries UTF-8 only; a container may set any bytes.
 func textOf(value *string) *string {
-	if value == nil {
-		return nil
+	if value == nil || utf8.ValidString(*value) {
+		return value
 	}
 	text := strings.ToValidUTF8(*value, "\uFFFD")
 	return &text

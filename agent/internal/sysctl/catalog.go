@@ -2,16 +2,19 @@ package sysctl
 
 import "strings"
 
-// A row says what is special about the keys of a pattern. Keys without a row get their type from their live value.
-type row struct {
-	keys     Pattern
-	typ      *Type
-	oneWay   string // why a write can't be undone; empty: it can
-	readActs bool   // reading it has an effect
-	source   string // kernel file or document
+// Facts are what the catalog says of the keys of a pattern. Keys that are not in it get their type from their live value.
+type Facts struct {
+	keys   Pattern
+	typ    *Type
+	source string // kernel file or document
+
+	// OneWay is why a write can't be undone; empty if it can.
+	OneWay string
+	// ReadActs: reading the key has an effect, so that nobody should read it just to look.
+	ReadActs bool
 }
 
-var catalog = []row{
+var catalog = []Facts{
 	// Text, whatever it looks like: a domain name may be "7".
 	{keys: MustPattern("kernel.hostname"), typ: &Type{Kind: KindText, MaxLen: 64}, source: "kernel/utsname_sysctl.c, __NEW_UTS_LEN"},
 	{keys: MustPattern("kernel.domainname"), typ: &Type{Kind: KindText, MaxLen: 64}, source: "kernel/utsname_sysctl.c, __NEW_UTS_LEN"},
@@ -32,25 +35,25 @@ var catalog = []row{
 	{keys: MustPattern("net.ipv6.route.gc_min_interval_ms"), typ: &Type{Kind: KindInts, Tick: true}, source: "net/ipv6/route.c, proc_dointvec_ms_jiffies"},
 
 	// A write acts and leaves nothing to read back.
-	{keys: MustPattern("vm.compact_memory"), typ: &Type{Kind: KindTrigger}, oneWay: "it compacts memory at once", source: "mm/compaction.c"},
-	{keys: MustPattern("vm.drop_caches"), typ: &Type{Kind: KindTrigger}, oneWay: "it drops caches at once", source: "fs/drop_caches.c"},
-	{keys: MustPattern("net.ipv4.route.flush"), typ: &Type{Kind: KindTrigger}, oneWay: "it flushes the routing cache at once", source: "net/ipv4/route.c"},
-	{keys: MustPattern("net.ipv6.route.flush"), typ: &Type{Kind: KindTrigger}, oneWay: "it flushes the routing cache at once", source: "net/ipv6/route.c"},
-	{keys: MustPattern("vm.stat_refresh"), typ: &Type{Kind: KindTrigger}, oneWay: "it folds the counters at once", readActs: true, source: "mm/vmstat.c"},
+	{keys: MustPattern("vm.compact_memory"), typ: &Type{Kind: KindTrigger}, OneWay: "it compacts memory at once", source: "mm/compaction.c"},
+	{keys: MustPattern("vm.drop_caches"), typ: &Type{Kind: KindTrigger}, OneWay: "it drops caches at once", source: "fs/drop_caches.c"},
+	{keys: MustPattern("net.ipv4.route.flush"), typ: &Type{Kind: KindTrigger}, OneWay: "it flushes the routing cache at once", source: "net/ipv4/route.c"},
+	{keys: MustPattern("net.ipv6.route.flush"), typ: &Type{Kind: KindTrigger}, OneWay: "it flushes the routing cache at once", source: "net/ipv6/route.c"},
+	{keys: MustPattern("vm.stat_refresh"), typ: &Type{Kind: KindTrigger}, OneWay: "it folds the counters at once", ReadActs: true, source: "mm/vmstat.c"},
 
 	// Switches that the kernel locks, or state that can't be had back.
-	{keys: MustPattern("kernel.kexec_load_disabled"), oneWay: "1 stays until the VM ends", source: "Documentation/admin-guide/sysctl/kernel.rst"},
-	{keys: MustPattern("kernel.modules_disabled"), oneWay: "1 stays until the VM ends", source: "Documentation/admin-guide/sysctl/kernel.rst"},
-	{keys: MustPattern("kernel.unprivileged_bpf_disabled"), oneWay: "1 stays until the VM ends", source: "kernel/bpf/syscall.c, bpf_unpriv_handler"},
-	{keys: MustPattern("kernel.yama.ptrace_scope"), oneWay: "3 stays until the VM ends", source: "security/yama/yama_lsm.c"},
-	{keys: MustPattern("vm.memfd_noexec"), oneWay: "it can only be raised", source: "kernel/pid_sysctl.h"},
-	{keys: MustPattern("net.vsock.child_ns_mode"), oneWay: "it can be written once", source: "Documentation/admin-guide/sysctl/net.rst"},
+	{keys: MustPattern("kernel.kexec_load_disabled"), OneWay: "1 stays until the VM ends", source: "Documentation/admin-guide/sysctl/kernel.rst"},
+	{keys: MustPattern("kernel.modules_disabled"), OneWay: "1 stays until the VM ends", source: "Documentation/admin-guide/sysctl/kernel.rst"},
+	{keys: MustPattern("kernel.unprivileged_bpf_disabled"), OneWay: "1 stays until the VM ends", source: "kernel/bpf/syscall.c, bpf_unpriv_handler"},
+	{keys: MustPattern("kernel.yama.ptrace_scope"), OneWay: "3 stays until the VM ends", source: "security/yama/yama_lsm.c"},
+	{keys: MustPattern("vm.memfd_noexec"), OneWay: "it can only be raised", source: "kernel/pid_sysctl.h"},
+	{keys: MustPattern("net.vsock.child_ns_mode"), OneWay: "it can be written once", source: "Documentation/admin-guide/sysctl/net.rst"},
 }
 
 // Rows and families by the path of their key, for patterns that match one key only: a batch looks up every key.
 var (
-	literalRows     = map[string]*row{}
-	globRows        []*row
+	literalRows     = map[string]*Facts{}
+	globRows        []*Facts
 	literalFamilies = map[string][]*family{}
 	globFamilies    []*family
 )
@@ -74,30 +77,20 @@ func init() {
 	}
 }
 
-func rowOf(k Key) *row {
-	if row := literalRows[k.path]; row != nil {
-		return row
+// unknown are the facts of a key that is not in the catalog.
+var unknown Facts
+
+// FactsOf returns what the catalog says of a key.
+func FactsOf(k Key) *Facts {
+	if facts := literalRows[k.path]; facts != nil {
+		return facts
 	}
-	for _, row := range globRows {
-		if row.keys.Match(k) {
-			return row
+	for _, facts := range globRows {
+		if facts.keys.Match(k) {
+			return facts
 		}
 	}
-	return nil
-}
-
-// OneWay returns why a write of the key can't be undone, or "" if it can.
-func OneWay(k Key) string {
-	if row := rowOf(k); row != nil {
-		return row.oneWay
-	}
-	return ""
-}
-
-// ReadActs reports whether reading the key has an effect, so that nobody should read it just to look.
-func ReadActs(k Key) bool {
-	row := rowOf(k)
-	return row != nil && row.readActs
+	return &unknown
 }
 
 // Ranks is the number of ranks.
@@ -105,23 +98,19 @@ const Ranks = 5
 
 // Rank orders the settings of a batch: a key that the kernel copies to others comes before those others, and what can't be
 // undone comes last. Keys of the same rank keep the order in which they were requested.
-func Rank(k Key) int {
-	if OneWay(k) != "" {
+func Rank(k Key, facts *Facts) int {
+	switch {
+	case facts.OneWay != "":
 		return 4
-	}
-	if k.path == "net/ipv4/ip_forward" {
+	case k.path == "net/ipv4/ip_forward":
 		return 0
-	}
-	if rest, ok := strings.CutPrefix(k.path, "net/"); ok {
-		// net/<family>/{conf,neigh}/<interface>/<name>
-		if s := strings.Split(rest, "/"); len(s) == 4 && (s[1] == "conf" || s[1] == "neigh") {
-			switch s[2] {
-			case "all":
-				return 1
-			case "default":
-				return 2
-			}
-		}
+	case !strings.HasPrefix(k.path, "net/"):
+		return 3
+	// net/<family>/{conf,neigh}/<interface>/<name>
+	case strings.Contains(k.path, "/conf/all/"), strings.Contains(k.path, "/neigh/all/"):
+		return 1
+	case strings.Contains(k.path, "/conf/default/"), strings.Contains(k.path, "/neigh/default/"):
+		return 2
 	}
 	return 3
 }

@@ -9,8 +9,51 @@ import (
 // A Pattern matches keys segment by segment. In a segment "*", "?" and "[…]" have the meaning of path.Match; a last
 // segment "**" stands for one segment or more.
 type Pattern struct {
-	segments []string
+	segments []segment
 	rest     bool // ends in "**"
+}
+
+// A segment is one segment of a pattern, with the usual shapes told apart: matching is part of every write.
+type segment struct {
+	text  string
+	shape shape
+}
+
+type shape uint8
+
+const (
+	shapeLiteral shape = iota // text itself
+	shapeAny                  // "*"
+	shapePrefix               // text, then anything: "tcp_*"
+	shapeGlob                 // anything else
+)
+
+const wildcards = `*?[\`
+
+func newSegment(s string) segment {
+	prefix, last := s[:len(s)-1], s[len(s)-1]
+	switch {
+	case s == "*":
+		return segment{s, shapeAny}
+	case !strings.ContainsAny(s, wildcards):
+		return segment{s, shapeLiteral}
+	case last == '*' && !strings.ContainsAny(prefix, wildcards):
+		return segment{prefix, shapePrefix}
+	}
+	return segment{s, shapeGlob}
+}
+
+func (s segment) match(text string) bool {
+	switch s.shape {
+	case shapeLiteral:
+		return s.text == text
+	case shapeAny:
+		return true
+	case shapePrefix:
+		return strings.HasPrefix(text, s.text)
+	}
+	ok, err := path.Match(s.text, text)
+	return err == nil && ok
 }
 
 // ParsePattern parses a pattern in either spelling of a key. The error is a *KeyError.
@@ -22,18 +65,20 @@ func ParsePattern(s string) (Pattern, error) {
 	if err != nil {
 		return Pattern{}, err
 	}
+	var p Pattern
 	segments := k.Segments()
-	p := Pattern{segments: segments}
-	if last := len(segments) - 1; segments[last] == "**" {
-		p.segments, p.rest = segments[:last], true
-	}
-	for _, segment := range p.segments {
-		if strings.Contains(segment, "**") {
+	for i, text := range segments {
+		if text == "**" && i == len(segments)-1 {
+			p.rest = true
+			break
+		}
+		if strings.Contains(text, "**") {
 			return Pattern{}, &KeyError{Key: s, Reason: `"**" is allowed as the last segment only`}
 		}
-		if _, err := path.Match(segment, ""); err != nil {
-			return Pattern{}, &KeyError{Key: s, Reason: fmt.Sprintf("segment %q: %v", segment, err)}
+		if _, err := path.Match(text, ""); err != nil {
+			return Pattern{}, &KeyError{Key: s, Reason: fmt.Sprintf("segment %q: %v", text, err)}
 		}
+		p.segments = append(p.segments, newSegment(text))
 	}
 	return p, nil
 }
@@ -50,42 +95,57 @@ func MustPattern(s string) Pattern {
 // Match reports whether the pattern matches the whole key.
 func (p Pattern) Match(k Key) bool {
 	rest := k.path
-	for _, pattern := range p.segments {
+	for _, segment := range p.segments {
 		if rest == "" {
 			return false
 		}
-		segment, after, _ := strings.Cut(rest, "/")
-		if ok, err := path.Match(pattern, segment); err != nil || !ok {
+		text := rest
+		if i := strings.IndexByte(rest, '/'); i >= 0 {
+			text, rest = rest[:i], rest[i+1:]
+		} else {
+			rest = ""
+		}
+		if !segment.match(text) {
 			return false
 		}
-		rest = after
 	}
 	return p.rest == (rest != "")
 }
 
 // Literal returns the only key that the pattern matches, if it has no wildcard.
 func (p Pattern) Literal() (k Key, ok bool) {
-	path := strings.Join(p.segments, "/")
-	return Key{path: path}, !p.rest && !strings.ContainsAny(path, `*?[\`)
+	if p.rest {
+		return Key{}, false
+	}
+	texts := make([]string, len(p.segments))
+	for i, segment := range p.segments {
+		if segment.shape != shapeLiteral {
+			return Key{}, false
+		}
+		texts[i] = segment.text
+	}
+	return Key{path: strings.Join(texts, "/")}, true
 }
 
 // withLeaf replaces a last segment "=" by the last segment of k.
 func (p Pattern) withLeaf(k Key) Pattern {
 	last := len(p.segments) - 1
-	if p.rest || p.segments[last] != "=" {
+	if p.rest || p.segments[last].text != "=" {
 		return p
 	}
-	segments := append([]string(nil), p.segments...)
-	segments[last] = k.path[strings.LastIndexByte(k.path, '/')+1:]
+	segments := append([]segment(nil), p.segments...)
+	segments[last] = segment{k.path[strings.LastIndexByte(k.path, '/')+1:], shapeLiteral}
 	return Pattern{segments: segments}
 }
 
 // Dir returns the longest path that all matching keys are below; "" if it is the root.
 func (p Pattern) Dir() string {
+	var dir []string
 	for i, segment := range p.segments {
-		if i == len(p.segments)-1 && !p.rest || strings.ContainsAny(segment, `*?[\`) {
-			return strings.Join(p.segments[:i], "/")
+		if i == len(p.segments)-1 && !p.rest || segment.shape != shapeLiteral {
+			break
 		}
+		dir = append(dir, segment.text)
 	}
-	return strings.Join(p.segments, "/")
+	return strings.Join(dir, "/")
 }

@@ -48,7 +48,7 @@ func TestRank(t *testing.T) {
 		"net.ipv4.conf.eth0.rp_filter": 3, "vm.swappiness": 3, "vm.compact_memory": 4, "kernel.modules_disabled": 4,
 	} {
 		k, _ := ParseKey(key)
-		if got := Rank(k); got != want || got >= Ranks {
+		if got := Rank(k, FactsOf(k)); got != want || got >= Ranks {
 			t.Errorf("Rank(%s) = %d, want %d", key, got, want)
 		}
 	}

@@ -31,14 +31,14 @@ type Type struct {
 // slowestTick is the length of a clock tick in milliseconds at the lowest CONFIG_HZ, 100 (kernel/Kconfig.hz).
 const slowestTick = 10
 
-// TypeOf returns the type of a key from the catalog, or inferred from its live value: numbers only are a vector of as
-// many numbers, all else is text.
-func TypeOf(k Key, live string) Type {
+// Type returns the type from the catalog, or inferred from the key's live value: numbers only are a vector of as many
+// numbers, all else is text.
+func (f *Facts) Type(live string) Type {
 	t := Type{Kind: KindText}
-	if row := rowOf(k); row != nil && row.typ != nil {
-		t = *row.typ
+	if f.typ != nil {
+		t = *f.typ
 	} else if ints, err := ParseInts(live); err == nil && len(ints) > 0 {
-		t = Type{Kind: KindInts}
+		return Type{Kind: KindInts, Fields: len(ints)}
 	}
 	if t.Kind == KindInts && t.Fields == 0 {
 		t.Fields = max(1, len(strings.Fields(live)))

@@ -101,7 +101,7 @@ func TestType(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		typ := TypeOf(k, test.live)
+		typ := FactsOf(k).Type(test.live)
 		err = typ.Validate(test.value)
 		if test.refused != "" {
 			if err == nil || !strings.Contains(err.Error(), test.refused) {
@@ -131,7 +131,7 @@ func FuzzValue(f *testing.F) {
 		if err != nil {
 			return
 		}
-		typ := TypeOf(k, live)
+		typ := FactsOf(k).Type(live)
 		if err := typ.Validate(text); err == nil && typ.Kind != KindTrigger && !typ.Equal(text, text) {
 			t.Errorf("%s: %q is not equal to itself", key, text)
 		}

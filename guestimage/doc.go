@@ -1,0 +1,8 @@
+// Command guestimage puts the agent into guests.
+//
+// The test-guest verb builds a small guest that boots like a Kata guest does: the agent,
+// a static init (package testguest) that plays the part of kata-agent for namespaces,
+// cgroups and bundles, and runc for real containers. It runs busybox, for the list of its
+// applets, and no other program that it packs;
+// it needs no privileges and gives the same bytes for the same inputs.
+package main

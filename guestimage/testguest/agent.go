@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+// agentParameter is the kernel parameter with the agent's arguments.
+const agentParameter = "kata_sysctl.agent"
+
+// startAgent starts the agent with its log on the console, and reports its end there.
+func startAgent(children *reaper) error {
+	cmdline, err := os.ReadFile("/proc/cmdline")
+	if err != nil {
+		return fmt.Errorf("start agent: %w", err)
+	}
+	argv := append([]string{"/usr/bin/kata-sysctl-agent"}, strings.Fields(parameter(string(cmdline), agentParameter))...)
+	started := time.Now()
+	agent, err := children.start(argv, &os.ProcAttr{
+		Env:   os.Environ(),
+		Files: []*os.File{nil, os.Stdout, os.Stderr},
+	})
+	if err != nil {
+		return fmt.Errorf("start agent: %w", err)
+	}
+	go func() {
+		status := <-agent.done
+		logf("agent ended after %v: %s", time.Since(started).Round(time.Millisecond), describe(status))
+	}()
+	return nil
+}

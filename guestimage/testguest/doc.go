@@ -1,0 +1,9 @@
+// Command testguest is PID 1 of the test guest.
+//
+// It makes what an agent finds in a Kata guest: the usual mounts, the vsock device, the
+// sandbox's pinned IPC and UTS namespaces, and containers whose cgroups, bundles and
+// namespaces lie where kata-agent puts them. It starts kata-sysctl-agent and serves package
+// guestctl to the host. It restarts nothing: an agent that exits is reported on the console.
+//
+// Kernel command line: kata_sysctl.agent="ARGS" gives the agent its arguments.
+package main

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"kata-sysctl/hostclient/internal/output"
+	sysctlv1 "kata-sysctl/proto/sysctl/v1"
+)
+
+// UsageError is a command line that makes no sense.
+type UsageError struct {
+	Command string // as typed, without flags and words
+	Err     error
+}
+
+func (e *UsageError) Error() string { return strings.TrimSuffix(e.Err.Error(), "\n") }
+
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// PartialError is a best-effort set of which some settings are not in force.
+type PartialError struct {
+	Failed, All int
+}
+
+func (e *PartialError) Error() string {
+	return fmt.Sprintf("set: %d of %d settings could not be applied, see their reasons", e.Failed, e.All)
+}
+
+// UnreadableError is a get that found no value for some keys.
+type UnreadableError struct {
+	Entries []*sysctlv1.Entry
+	All     int
+}
+
+func (e *UnreadableError) Error() string {
+	reasons := make([]string, len(e.Entries))
+	for i, entry := range e.Entries {
+		reasons[i] = entry.GetKey() + ": " + entry.GetReason()
+	}
+	return fmt.Sprintf("get: %d of %d keys have no value: %s", len(e.Entries), e.All, strings.Join(reasons, "; "))
+}
+
+// NoMatchError is a list whose patterns match no key.
+type NoMatchError struct {
+	Patterns []string
+}
+
+func (e *NoMatchError) Error() string {
+	return fmt.Sprintf("list: no key of the target matches %s", strings.Join(e.Patterns, " "))
+}
+
+// InconsistentError is a reply that contradicts itself.
+type InconsistentError struct {
+	What string
+}
+
+func (e *InconsistentError) Error() string {
+	return e.What + ": do hostclient and agent fit together? See 'hostclient version'"
+}
+
+// line is an error as one line, safe for a terminal: it may quote the guest. Usage errors are all our own and keep cobra's hints.
+func line(err error) string {
+	if usage, ok := errors.AsType[*UsageError](err); ok {
+		return fmt.Sprintf("%s\nSee '%s --help'.", usage, usage.Command)
+	}
+	return output.Escape(strings.ReplaceAll(err.Error(), "\n", "; "))
+}

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"errors"
+
+	"google.golang.org/grpc/codes"
+
+	"kata-sysctl/hostclient/internal/output"
+	"kata-sysctl/hostclient/internal/request"
+	"kata-sysctl/hostclient/internal/rpc"
+	"kata-sysctl/hostclient/internal/target"
+	sysctlv1 "kata-sysctl/proto/sysctl/v1"
+)
+
+// exit is an exit code of hostclient.
+type exit int
+
+const (
+	exitDone exit = iota
+	exitInternal
+	exitUsage
+	exitDenied
+	exitInvalid
+	exitNoContainer
+	exitUnreachable
+	exitRolledBack
+	exitPartial
+	exitRollbackFailed
+)
+
+// String is the name that JSON documents use.
+func (e exit) String() string {
+	return [...]string{
+		"DONE", "INTERNAL", "USAGE", "DENIED", "INVALID", "NO_CONTAINER", "UNREACHABLE", "ROLLED_BACK", "PARTIAL", "ROLLBACK_FAILED",
+	}[e]
+}
+
+// exitOf maps errors to exit codes; nothing else does.
+func exitOf(err error) exit {
+	if err == nil {
+		return exitDone
+	}
+	if e, ok := errors.AsType[*rpc.CallError](err); ok {
+		if e.Failure != nil {
+			return exitOfKind(e.Failure.GetKind())
+		}
+		return exitOfCode(e.Code)
+	}
+	switch {
+	case is[*UsageError](err), is[*target.ParseError](err), is[*request.SyntaxError](err):
+		return exitUsage
+	case is[*request.EncodingError](err), is[*UnreadableError](err), is[*NoMatchError](err):
+		return exitInvalid
+	case is[*rpc.UnreachableError](err):
+		return exitUnreachable
+	case is[*PartialError](err):
+		return exitPartial
+	}
+	return exitInternal
+}
+
+// exitOfKind maps the agent's verdict.
+func exitOfKind(kind sysctlv1.FailureKind) exit {
+	switch kind {
+	case sysctlv1.FailureKind_FAILURE_KIND_BAD_REQUEST:
+		return exitUsage
+	case sysctlv1.FailureKind_FAILURE_KIND_DENIED:
+		return exitDenied
+	case sysctlv1.FailureKind_FAILURE_KIND_INVALID:
+		return exitInvalid
+	case sysctlv1.FailureKind_FAILURE_KIND_NO_CONTAINER:
+		return exitNoContainer
+	case sysctlv1.FailureKind_FAILURE_KIND_ROLLED_BACK:
+		return exitRolledBack
+	case sysctlv1.FailureKind_FAILURE_KIND_ROLLBACK_FAILED:
+		return exitRollbackFailed
+	case sysctlv1.FailureKind_FAILURE_KIND_CANCELLED:
+		return exitUnreachable
+	}
+	return exitInternal
+}
+
+// exitOfCode maps a call that ended without a verdict: gRPC itself ended it, on either side.
+func exitOfCode(code codes.Code) exit {
+	switch code {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Unimplemented:
+		return exitUnreachable
+	case codes.ResourceExhausted:
+		return exitUsage
+	}
+	return exitInternal
+}
+
+// errorOf is the error of a JSON document.
+func errorOf(err error) *output.Error {
+	if err == nil {
+		return nil
+	}
+	code := exitOf(err)
+	return &output.Error{Kind: code.String(), Message: err.Error(), ExitCode: int(code)}
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}

@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+
+	"kata-sysctl/hostclient/internal/rpc"
+	sysctlv1 "kata-sysctl/proto/sysctl/v1"
+)
+
+// The scripts reach each code once; this holds what they can't easily provoke.
+func TestExitOf(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want exit
+	}{
+		{nil, 0},
+		{errors.New("anything else"), 1},
+		{&rpc.CallError{Code: codes.Unavailable}, 6},
+		{&rpc.CallError{Code: codes.Unimplemented}, 6},
+		{&rpc.CallError{Code: codes.ResourceExhausted}, 2},
+		{&rpc.CallError{Code: codes.Unknown}, 1},
+		{&rpc.CallError{Code: codes.DeadlineExceeded, Failure: &sysctlv1.Failure{Kind: sysctlv1.FailureKind_FAILURE_KIND_ROLLED_BACK}}, 7},
+		{errors.Join(&PartialError{}, errors.New("write the output")), 8},
+		{fmt.Errorf("outer: %w", &rpc.UnreachableError{Err: errors.New("inner")}), 6},
+	} {
+		if got := exitOf(tt.err); got != tt.want {
+			t.Errorf("exitOf(%v) = %d, want %d", tt.err, got, tt.want)
+		}
+		if _ = errorOf(tt.err); (errorOf(tt.err) == nil) != (tt.err == nil) {
+			t.Errorf("errorOf(%v) = %v", tt.err, errorOf(tt.err))
+		}
+	}
+}
+
+// A failure kind that the API gains later must not fall through unseen.
+func TestEveryFailureKindHasAnExit(t *testing.T) {
+	for number, name := range sysctlv1.FailureKind_name {
+		kind := sysctlv1.FailureKind(number)
+		if got := exitOfKind(kind); got == exitInternal && kind != sysctlv1.FailureKind_FAILURE_KIND_UNSPECIFIED {
+			t.Errorf("%s has no exit code of its own", name)
+		}
+	}
+}

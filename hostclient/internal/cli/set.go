@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"kata-sysctl/hostclient/internal/output"
+	"kata-sysctl/hostclient/internal/request"
+	sysctlv1 "kata-sysctl/proto/sysctl/v1"
+)
+
+func (s *session) set() *cobra.Command {
+	req := &sysctlv1.SetRequest{}
+	cmd := &cobra.Command{
+		Use:   "set KEY=VALUE...",
+		Short: "Set sysctls, all or nothing",
+		Long: `Set sysctls of the pod, or of one container. Settings are checked before the first write, read back after the last, and if one
+fails all are put back, unless --best-effort is given. Blanks around KEY and VALUE are ignored: "kernel.sem = 250 32000 32 128".`,
+		RunE: func(cmd *cobra.Command, words []string) error {
+			outcomes, err := s.applySettings(cmd, req, words)
+			return s.show(output.NewOutcomes(s.head(), outcomes, errorOf(err)), err)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&req.DryRun, "dry-run", false, "check everything and write nothing")
+	f.BoolVar(&req.BestEffort, "best-effort", false, "apply what can be applied and keep it")
+	f.BoolVar(&req.Force, "force", false, "write values that are already as requested too")
+	f.BoolVar(&req.AcceptKernelValue, "accept-kernel-value", false, "take what the kernel made of a value as success")
+	f.BoolVar(&req.AllowOneWay, "allow-one-way", false, "allow keys that can't be undone; they are written last")
+	return s.onContainer(cmd)
+}
+
+func (s *session) applySettings(cmd *cobra.Command, req *sysctlv1.SetRequest, words []string) ([]*sysctlv1.Outcome, error) {
+	if len(words) == 0 {
+		return nil, &UsageError{Command: cmd.CommandPath(), Err: errors.New("set: no KEY=VALUE is given")}
+	}
+	if err := s.checkContainer(cmd); err != nil {
+		return nil, err
+	}
+	settings, err := request.Settings(words)
+	if err != nil {
+		return nil, err
+	}
+	req.ContainerId, req.Settings = s.container, settings
+	ctx, client, done, err := s.connect(cmd)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	outcomes, err := client.Set(ctx, req)
+	if err != nil {
+		return outcomes, err
+	}
+	return outcomes, checkOutcomes(req, outcomes)
+}
+
+// checkOutcomes judges a reply that is no failure: with best effort it may still hold settings that failed.
+func checkOutcomes(req *sysctlv1.SetRequest, outcomes []*sysctlv1.Outcome) error {
+	if len(outcomes) != len(req.GetSettings()) {
+		return &InconsistentError{What: fmt.Sprintf("set: the agent tells %d outcomes of %d settings", len(outcomes), len(req.GetSettings()))}
+	}
+	failed := 0
+	for _, o := range outcomes {
+		if !inForce(req, o.GetStatus()) {
+			failed++
+		}
+	}
+	switch {
+	case failed == 0:
+		return nil
+	case req.GetBestEffort():
+		return &PartialError{Failed: failed, All: len(outcomes)}
+	}
+	return &InconsistentError{What: fmt.Sprintf("set: the agent reports success, but not for %d of %d settings", failed, len(outcomes))}
+}
+
+func inForce(req *sysctlv1.SetRequest, status sysctlv1.Status) bool {
+	switch status {
+	case sysctlv1.Status_STATUS_APPLIED, sysctlv1.Status_STATUS_UNCHANGED:
+		return true
+	case sysctlv1.Status_STATUS_WOULD_APPLY:
+		return req.GetDryRun()
+	case sysctlv1.Status_STATUS_MISMATCH:
+		return req.GetAcceptKernelValue()
+	}
+	return false
+}

@@ -1,0 +1,49 @@
+package output
+
+import (
+	"encoding/json"
+	"io"
+)
+
+// Version is the version of the JSON shape.
+const Version = 1
+
+// Document is an answer that can be written for people and for programs.
+type Document interface {
+	// text is what people read; with quiet, the least that is useful.
+	text(quiet bool) string
+}
+
+// Head is what all documents start with.
+type Head struct {
+	// Version of the JSON shape.
+	Version int `json:"version"`
+	// Sandbox is the id of the pod's sandbox; empty if the agent was addressed by --target.
+	Sandbox string `json:"sandbox"`
+	// Target is the agent's address in canonical spelling, or as given if it could not be parsed.
+	Target string `json:"target"`
+	// Container is the container id of --container; empty for the pod as a whole.
+	Container string `json:"container"`
+}
+
+// Error is why a command failed.
+type Error struct {
+	// Kind is a fixed name, one for each exit code.
+	Kind string `json:"kind"`
+	// Message is for people, and may change.
+	Message string `json:"message"`
+	// ExitCode is the exit code of hostclient.
+	ExitCode int `json:"exit_code"`
+}
+
+// Write writes a document. Quiet is for people: programs get the document in full.
+func Write(w io.Writer, f Format, quiet bool, d Document) error {
+	if f == JSON {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		return enc.Encode(d)
+	}
+	_, err := io.WriteString(w, d.text(quiet))
+	return err
+}

@@ -1,0 +1,101 @@
+package output
+
+import (
+	"slices"
+	"strings"
+
+	sysctlv1 "kata-sysctl/proto/sysctl/v1"
+)
+
+// Outcomes is the document of set.
+type Outcomes struct {
+	Head
+	// Outcomes has one element a setting, in the order of the command line; none if the agent looked at no setting.
+	Outcomes []Outcome `json:"outcomes"`
+	// Error is null if all is done.
+	Error *Error `json:"error"`
+}
+
+// Outcome is what became of one setting. See the message of the same name in sysctl.proto.
+type Outcome struct {
+	Key       string   `json:"key"`
+	Scope     string   `json:"scope"`     // NET IPC UTS VM USER PID ABSENT UNSPECIFIED, or a number
+	Namespace string   `json:"namespace"` // "dev:ino", or empty
+	Status    string   `json:"status"`    // APPLIED UNCHANGED DENIED …, or a number
+	Before    *string  `json:"before"`    // null if it was not or can't be read
+	Requested string   `json:"requested"`
+	After     *string  `json:"after"` // null if it was not or can't be read
+	Reason    string   `json:"reason"`
+	Notes     []string `json:"notes"` // never null
+
+	scopeCell string
+}
+
+var _ Document = (*Outcomes)(nil)
+
+// NewOutcomes makes the document of set.
+func NewOutcomes(head Head, outcomes []*sysctlv1.Outcome, err *Error) *Outcomes {
+	d := &Outcomes{Head: head, Outcomes: make([]Outcome, 0, len(outcomes)), Error: err}
+	for _, o := range outcomes {
+		d.Outcomes = append(d.Outcomes, Outcome{
+			Key:       o.GetKey(),
+			Scope:     scopeName(o.GetScope()),
+			Namespace: o.GetNamespace(),
+			Status:    statusName(o.GetStatus()),
+			Before:    o.Before,
+			Requested: o.GetRequested(),
+			After:     o.After,
+			Reason:    o.GetReason(),
+			Notes:     append([]string{}, o.GetNotes()...),
+			scopeCell: scopeCell(o.GetScope()),
+		})
+	}
+	return d
+}
+
+func (d *Outcomes) text(quiet bool) string {
+	if len(d.Outcomes) == 0 || quiet && d.Error == nil {
+		return ""
+	}
+	t := table{head: []string{"KEY", "SCOPE", "STATUS", "VALUE", "REQUESTED", "REASON"}}
+	for _, o := range d.Outcomes {
+		t.add(o.Notes, o.Key, o.scopeCell, o.Status, o.change(), o.asked(), o.Reason)
+	}
+	return t.String()
+}
+
+// change is the value before and after, once if there is only one or they are the same.
+func (o *Outcome) change() string {
+	switch {
+	case o.Before == nil && o.After == nil:
+		return "-"
+	case o.After == nil:
+		return visible(*o.Before)
+	case o.Before == nil:
+		return "? → " + visible(*o.After)
+	case sameFields(*o.Before, *o.After):
+		return visible(*o.After)
+	}
+	return visible(*o.Before) + " → " + visible(*o.After)
+}
+
+// asked is the requested value where it is not the one that is there.
+func (o *Outcome) asked() string {
+	if o.After != nil && sameFields(o.Requested, *o.After) {
+		return ""
+	}
+	return visible(o.Requested)
+}
+
+// visible lets an empty value be seen among others.
+func visible(value string) string {
+	if value == "" {
+		return `""`
+	}
+	return value
+}
+
+// sameFields compares values as people see them: the kernel separates fields by tabs, people by blanks.
+func sameFields(a, b string) bool {
+	return slices.Equal(strings.Fields(a), strings.Fields(b))
+}

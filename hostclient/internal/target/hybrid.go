@@ -1,0 +1,93 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+)
+
+const (
+	// handshakeTimeout bounds one CONNECT. The guest's kernel answers it, not the agent, so it is quick; but a CONNECT that
+	// races with the guest's boot may never be answered at all, and only a new one helps then.
+	handshakeTimeout = 2 * time.Second
+	// maxAnswer bounds the answer to CONNECT: "OK " and a port of ten digits would do.
+	maxAnswer = 64
+)
+
+// dialHybrid connects to a VMM's socket and asks it for a port of the guest.
+func dialHybrid(ctx context.Context, path string, port uint32) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	conn, err := dialUnix(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if err := handshake(ctx, conn, port); err != nil {
+		conn.Close()
+		return nil, opError(fmt.Sprintf("CONNECT %d", port), err)
+	}
+	return conn, nil
+}
+
+// handshake leaves conn at the first byte of the guest's stream, without a deadline.
+func handshake(ctx context.Context, conn net.Conn, port uint32) error {
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(interrupted)
+		conn.SetDeadline(time.Now()) // wakes the calls below
+	})
+	err := connectPort(conn, port)
+	if !stop() {
+		<-interrupted // or the deadline would hit the stream later
+		if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			return ErrNoAnswer
+		}
+	}
+	return err
+}
+
+func connectPort(conn net.Conn, port uint32) error {
+	if _, err := fmt.Fprintf(conn, "CONNECT %d\n", port); err != nil {
+		return err
+	}
+	answer, err := readAnswer(conn)
+	return judgeAnswer(answer, err)
+}
+
+// readAnswer reads up to the line break and byte by byte: what follows it is the guest's, often in the same segment.
+func readAnswer(r io.Reader) (string, error) {
+	answer := make([]byte, 0, maxAnswer)
+	for len(answer) < maxAnswer {
+		b := answer[len(answer) : len(answer)+1]
+		if _, err := io.ReadFull(r, b); err != nil {
+			return string(answer), err
+		}
+		if b[0] == '\n' {
+			return string(answer), nil
+		}
+		answer = answer[:len(answer)+1]
+	}
+	return string(answer), errLongAnswer
+}
+
+var errLongAnswer = errors.New("no line break")
+
+// judgeAnswer puts what was read above why reading ended: a wrong answer stays wrong in another try.
+func judgeAnswer(answer string, err error) error {
+	const ok = "OK "
+	plausible := strings.HasPrefix(answer+" ", ok) || err != nil && strings.HasPrefix(ok, answer)
+	switch {
+	case !plausible:
+		return &HandshakeError{Answer: answer}
+	case errors.Is(err, errLongAnswer):
+		return &HandshakeError{Answer: answer, Long: true}
+	case errors.Is(err, io.EOF):
+		return ErrClosed
+	}
+	return err
+}

@@ -1,0 +1,54 @@
+package vm
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"slices"
+	"sync/atomic"
+)
+
+// An Accelerator is what runs the guest's code, by QEMU's name for it.
+type Accelerator string
+
+// The accelerators of QEMU on Linux.
+const (
+	KVM Accelerator = "kvm"
+	TCG Accelerator = "tcg" // emulation
+)
+
+// errKVM is returned when KVM is there and yet cannot run the guest.
+var errKVM = errors.New("KVM cannot run this guest")
+
+// kvmFailed spares later boots of this process an accelerator that has failed the first.
+var kvmFailed atomic.Bool
+
+// accelerators are those to try, in order. /dev/kvm is no promise: inside some VMs it opens and then cannot run a kernel.
+func accelerators(c Config) []Accelerator {
+	switch {
+	case c.Accelerator != "":
+		return []Accelerator{c.Accelerator}
+	case kvmFailed.Load() || !kvmOpens():
+		return []Accelerator{TCG}
+	default:
+		return []Accelerator{KVM, TCG}
+	}
+}
+
+func kvmOpens() bool {
+	f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	return f.Close() == nil
+}
+
+// kvmComplaints are QEMU's words for a KVM that does not open after all, and for one that cannot go on. After the latter QEMU
+// lives on with the guest stopped, so there is nothing else to tell it by.
+var kvmComplaints = [][]byte{[]byte("failed to initialize kvm"), []byte("KVM internal error")}
+
+// kvmGaveUp reports whether QEMU's log has one of them.
+func kvmGaveUp(log string) bool {
+	text, err := os.ReadFile(log)
+	return err == nil && slices.ContainsFunc(kvmComplaints, func(words []byte) bool { return bytes.Contains(text, words) })
+}

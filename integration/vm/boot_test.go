@@ -1,0 +1,250 @@
+package vm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"kata-sysctl/guestimage/guestctl"
+	"kata-sysctl/integration/setup/assets"
+	"kata-sysctl/integration/vm"
+)
+
+// requireVM turns the skips below into failures.
+const requireVM = "KATA_SYSCTL_REQUIRE_VM"
+
+// guest builds the test guest, or skips with the reason and its cure.
+func guest(t *testing.T) vm.Config {
+	t.Helper()
+	set, err := loadAssets()
+	if err != nil {
+		if os.Getenv(requireVM) == "1" {
+			t.Fatalf("no VM, and %s=1: %v", requireVM, err)
+		}
+		t.Skipf("no VM: %v", err)
+	}
+	config, err := vm.BuildGuest(t.Context(), set, agent(t), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+func loadAssets() (*assets.Set, error) {
+	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
+		return nil, fmt.Errorf("%w; run as root: go run ./integration/setup", err)
+	}
+	return assets.Load(assets.DefaultKernel)
+}
+
+// agent is the real one: the binary that $KATA_SYSCTL_AGENT names, or one built here.
+func agent(t *testing.T) string {
+	t.Helper()
+	if binary := os.Getenv("KATA_SYSCTL_AGENT"); binary != "" {
+		return binary
+	}
+	binary := filepath.Join(t.TempDir(), "kata-sysctl-agent")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "kata-sysctl/agent")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build agent: %v\n%s", err, output)
+	}
+	return binary
+}
+
+func TestBoot(t *testing.T) {
+	config := guest(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	start := time.Now()
+	machine, err := vm.Boot(ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("guest and agent answer after %v (%s)", time.Since(start).Round(time.Millisecond), machine.Accelerator())
+	t.Cleanup(func() {
+		if err := machine.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+
+	t.Run("command", func(t *testing.T) { testCommand(ctx, t, machine) })
+	t.Run("containers", func(t *testing.T) { testContainers(ctx, t, machine) })
+	t.Run("shared container", func(t *testing.T) { testSharedContainer(ctx, t, machine) })
+	t.Run("interface with a dot", func(t *testing.T) { testDottedInterface(ctx, t, machine) })
+	t.Run("power off", func(t *testing.T) {
+		if err := machine.PowerOff(ctx); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func testCommand(ctx context.Context, t *testing.T, machine *vm.VM) {
+	result, err := machine.Exec(ctx, guestctl.Command{
+		Argv:  []string{"sh", "-c", `cat; echo "$GREETING" >&2; exit 7`},
+		Env:   []string{"GREETING=hello"},
+		Stdin: []byte("input"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(result.Stdout) != "input" || string(result.Stderr) != "hello\n" || result.ExitCode != 7 {
+		t.Errorf("stdout %q, stderr %q, exit code %d; want input, hello, 7", result.Stdout, result.Stderr, result.ExitCode)
+	}
+
+	start := time.Now()
+	result, err = machine.Exec(ctx, guestctl.Command{Argv: []string{"sleep", "60"}, Timeout: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !result.TimedOut || result.ExitCode != 128+int(syscall.SIGKILL) || time.Since(start) > 5*time.Second {
+		t.Errorf("after %v: timed out %v, exit code %d; want it killed in time", time.Since(start), result.TimedOut, result.ExitCode)
+	}
+
+	if _, err := machine.Run(ctx, "no-such-program"); !errors.As(err, new(guestctl.Error)) {
+		t.Errorf("run of a missing program: %v; want a guestctl.Error", err)
+	}
+}
+
+func testContainers(ctx context.Context, t *testing.T, machine *vm.VM) {
+	first := startContainer(ctx, t, machine, guestctl.Container{ID: "first"})
+	second := startContainer(ctx, t, machine, guestctl.Container{ID: "second"})
+	for _, kind := range []string{"net", "ipc", "uts"} {
+		a, b, root := namespace(ctx, t, machine, first.PID, kind), namespace(ctx, t, machine, second.PID, kind), namespace(ctx, t, machine, 1, kind)
+		if a == b || a == root || b == root {
+			t.Errorf("%s namespaces are not distinct: first %s, second %s, guest %s", kind, a, b, root)
+		}
+	}
+	if name := run(ctx, t, machine, "runc", "exec", "first", "hostname"); name != "first" {
+		t.Errorf("hostname of the first container is %q", name)
+	}
+	sysctl, err := machine.Exec(ctx, guestctl.Command{Argv: []string{"runc", "exec", "first", "sysctl", "-w", "net.ipv4.ip_forward=1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sysctl.ExitCode == 0 {
+		t.Error("the container can write its /proc/sys; want it read-only, as the OCI runtimes' default is")
+	}
+
+	if _, err := machine.StartContainer(ctx, guestctl.Container{ID: "first"}); err == nil {
+		t.Error("a second container with the id of a running one was started")
+	}
+	run(ctx, t, machine, "test", "-f", "/run/kata-containers/first/config.json") // which that attempt must not remove
+
+	if err := machine.StopContainer(ctx, "second"); err != nil {
+		t.Fatal(err)
+	}
+	for _, gone := range []string{"/run/kata-containers/second", "/sys/fs/cgroup" + second.Cgroup} {
+		run(ctx, t, machine, "test", "!", "-e", gone)
+	}
+}
+
+func testSharedContainer(ctx context.Context, t *testing.T, machine *vm.VM) {
+	const cgroupsPath = "kubepods-besteffort-podab_cd.slice:cri-containerd:third"
+	third := startContainer(ctx, t, machine, guestctl.Container{ID: "third", Shared: true, CgroupsPath: cgroupsPath})
+	const want = "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-podab_cd.slice/cri-containerd-third.scope"
+	if third.Cgroup != want {
+		t.Errorf("cgroup %s, want %s", third.Cgroup, want)
+	}
+	if config := run(ctx, t, machine, "cat", "/run/kata-containers/third/config.json"); !strings.Contains(config, cgroupsPath) {
+		t.Errorf("config.json lacks cgroupsPath %s:\n%s", cgroupsPath, config)
+	}
+	for _, kind := range []string{"ipc", "uts"} {
+		inode := run(ctx, t, machine, "stat", "-L", "-c", "%i", "/var/run/sandbox-ns/"+kind)
+		if got, want := namespace(ctx, t, machine, third.PID, kind), fmt.Sprintf("%s:[%s]", kind, inode); got != want {
+			t.Errorf("container is in %s, the sandbox's is %s", got, want)
+		}
+		if namespace(ctx, t, machine, 1, kind) == namespace(ctx, t, machine, third.PID, kind) {
+			t.Errorf("the sandbox's %s namespace is the guest's own", kind)
+		}
+	}
+	if got, want := namespace(ctx, t, machine, third.PID, "net"), namespace(ctx, t, machine, 1, "net"); got != want {
+		t.Errorf("container is in %s, the guest is in %s", got, want)
+	}
+}
+
+// testDottedInterface makes sure that tests of eth0.100 have what they need.
+func testDottedInterface(ctx context.Context, t *testing.T, machine *vm.VM) {
+	container := startContainer(ctx, t, machine, guestctl.Container{ID: "dotted"})
+	run(ctx, t, machine, "modprobe", "dummy")
+	enter := []string{"nsenter", "-t", strconv.Itoa(container.PID), "-n"}
+	run(ctx, t, machine, slices.Concat(enter, []string{"ip", "link", "add", "eth0.100", "type", "dummy"})...)
+	run(ctx, t, machine, slices.Concat(enter, []string{"test", "-d", "/proc/sys/net/ipv4/conf/eth0.100"})...)
+}
+
+// startContainer starts a container and checks that its process is in its cgroup.
+func startContainer(ctx context.Context, t *testing.T, machine *vm.VM, container guestctl.Container) *guestctl.Started {
+	t.Helper()
+	started, err := machine.StartContainer(ctx, container)
+	if err != nil {
+		t.Fatal(err)
+	}
+	procs := strings.Fields(run(ctx, t, machine, "cat", "/sys/fs/cgroup"+started.Cgroup+"/cgroup.procs"))
+	if !slices.Contains(procs, strconv.Itoa(started.PID)) {
+		t.Errorf("processes in the cgroup of %s are %v; want %d among them", container.ID, procs, started.PID)
+	}
+	return started
+}
+
+func namespace(ctx context.Context, t *testing.T, machine *vm.VM, pid int, kind string) string {
+	t.Helper()
+	return run(ctx, t, machine, "readlink", fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
+}
+
+func run(ctx context.Context, t *testing.T, machine *vm.VM, argv ...string) string {
+	t.Helper()
+	output, err := machine.Run(ctx, argv...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(output)
+}
+
+func TestBootFailureIsExplained(t *testing.T) {
+	config := guest(t)
+	config.Append = "rdinit=/no-such-init"
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	machine, err := vm.Boot(ctx, config)
+	if err == nil {
+		t.Fatal(errors.Join(errors.New("a guest without init booted"), machine.Close()))
+	}
+	for _, want := range []string{"the VM has stopped", "Kernel panic", "-initrd"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error lacks %q:\n%v", want, err)
+		}
+	}
+}
+
+func TestCloseLeavesNothing(t *testing.T) {
+	config := guest(t)
+	config.WithoutAgent = true
+	config.Dir = t.TempDir()
+	machine, err := vm.Boot(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := machine.PID()
+	if err := machine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("QEMU %d: %v; want no such process", pid, err)
+	}
+	if left, err := os.ReadDir(config.Dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if _, err := os.Stat(machine.Hybrid()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("socket: %v; want it gone", err)
+	}
+}

@@ -1,0 +1,91 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// AgentPort is the AF_VSOCK port of kata-sysctl-agent.
+const AgentPort = 10777
+
+// Config describes a VM. Kernel, Initrd and Vsock are needed.
+type Config struct {
+	Kernel string   // vmlinuz
+	Initrd string   // made by guestimage test-guest
+	Vsock  []string // command line of vhost-device-vsock, before its flags
+
+	QEMU   string // qemu-system-x86_64 from PATH when empty
+	Memory int    // MiB; 512 when zero
+	CPUs   int    // 1 when zero: under emulation, more make the boot slower
+	Append string // more kernel parameters
+	Agent  string // arguments of the agent
+
+	// Accelerator runs the guest; the best that works when empty.
+	Accelerator Accelerator
+
+	// WithoutAgent makes Boot return as soon as the guest answers, whether the agent listens or not.
+	WithoutAgent bool
+
+	// BootTimeout bounds Boot even where its context has no deadline; a minute when zero.
+	BootTimeout time.Duration
+
+	// Dir is where the VM's own directory is made; os.TempDir when empty. A unix socket path holds 107 bytes, so it has to be short.
+	Dir string
+}
+
+func (c Config) withDefaults() Config {
+	if c.QEMU == "" {
+		c.QEMU = "qemu-system-x86_64"
+	}
+	if c.Memory == 0 {
+		c.Memory = 512
+	}
+	if c.CPUs == 0 {
+		c.CPUs = 1
+	}
+	if c.BootTimeout == 0 {
+		c.BootTimeout = time.Minute
+	}
+	return c
+}
+
+func (c Config) check() error {
+	for _, file := range []struct{ what, name string }{{"kernel", c.Kernel}, {"initrd", c.Initrd}} {
+		if _, err := os.Stat(file.name); err != nil {
+			return fmt.Errorf("%s: %w", file.what, err)
+		}
+	}
+	if len(c.Vsock) == 0 {
+		return errors.New("no vhost-device-vsock command given")
+	}
+	return nil
+}
+
+// files are the names in a VM's own directory.
+type files struct{ dir string }
+
+func (f files) vhost() string   { return filepath.Join(f.dir, "vhost.sock") }
+func (f files) hybrid() string  { return filepath.Join(f.dir, "vsock.sock") }
+func (f files) console() string { return filepath.Join(f.dir, "console.log") }
+func (f files) qemu() string    { return filepath.Join(f.dir, "qemu.log") }
+func (f files) backend() string { return filepath.Join(f.dir, "vhost.log") }
+
+// maxSocketPath is sun_path of unix(7) without its NUL.
+const maxSocketPath = 107
+
+func newFiles(parent string) (files, error) {
+	dir, err := os.MkdirTemp(parent, "vm-")
+	if err != nil {
+		return files{}, err
+	}
+	f := files{dir}
+	if n := max(len(f.vhost()), len(f.hybrid())); n > maxSocketPath {
+		err := fmt.Errorf("socket path below %s would have %d bytes, a unix socket holds %d: choose a shorter Config.Dir or TMPDIR",
+			dir, n, maxSocketPath)
+		return files{}, errors.Join(err, os.Remove(dir))
+	}
+	return f, nil
+}

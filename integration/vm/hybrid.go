@@ -1,0 +1,79 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+)
+
+const (
+	// handshakeTimeout bounds one attempt: a backend asked before the guest's driver is up may never answer.
+	handshakeTimeout = time.Second
+	// redialPause is between attempts, which fail at once while nobody listens.
+	redialPause = 25 * time.Millisecond
+	// maxReply is far above "OK 4294967295\n".
+	maxReply = 64
+)
+
+// dialHybrid connects to port of the guest behind a hybrid vsock socket, and tries until ctx ends.
+func dialHybrid(ctx context.Context, path string, port uint32) (net.Conn, error) {
+	for {
+		conn, err := connectHybrid(ctx, path, port)
+		if err == nil {
+			return conn, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("dial guest port %d: %w (last attempt: %w)", port, context.Cause(ctx), err)
+		case <-time.After(redialPause):
+		}
+	}
+}
+
+func connectHybrid(ctx context.Context, path string, port uint32) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	deadline, _ := ctx.Deadline()
+	err = errors.Join(conn.SetDeadline(deadline), handshake(conn, port), conn.SetDeadline(time.Time{}))
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
+func handshake(conn net.Conn, port uint32) error {
+	if _, err := fmt.Fprintf(conn, "CONNECT %d\n", port); err != nil {
+		return err
+	}
+	reply, err := readLine(conn)
+	if err != nil {
+		return fmt.Errorf("read reply to CONNECT: %w", err)
+	}
+	if !strings.HasPrefix(reply, "OK ") {
+		return fmt.Errorf("reply to CONNECT is %q, not OK", reply)
+	}
+	return nil
+}
+
+// readLine reads byte by byte: what follows the line is the guest's, and a buffer would keep it.
+func readLine(conn net.Conn) (string, error) {
+	var line []byte
+	for len(line) < maxReply {
+		var b [1]byte
+		if _, err := conn.Read(b[:]); err != nil {
+			return "", err
+		}
+		if b[0] == '\n' {
+			return string(line), nil
+		}
+		line = append(line, b[0])
+	}
+	return "", fmt.Errorf("no end of line after %q", line)
+}

@@ -1,0 +1,80 @@
+package vm
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// backend answers one connection after the other with what comes next in replies; an empty one hangs up.
+func backend(t *testing.T, replies ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "sock")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, reply := range replies {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			line, err := bufio.NewReader(conn).ReadString('\n')
+			if err != nil || line != "CONNECT 10777\n" {
+				t.Errorf("backend read %q, %v", line, err)
+			}
+			_, _ = io.WriteString(conn, reply)
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		<-done
+	})
+	return path
+}
+
+func TestDialRedialsAndKeepsWhatFollows(t *testing.T) {
+	path := backend(t, "", "OK 1", "OK 7\nPRI * HTTP/2.0")
+	conn, err := dialHybrid(t.Context(), path, AgentPort)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if rest, err := io.ReadAll(conn); err != nil || string(rest) != "PRI * HTTP/2.0" {
+		t.Errorf("after the handshake: %q, %v", rest, err)
+	}
+}
+
+func TestDialGivesUpWithTheContext(t *testing.T) {
+	garbage := strings.Repeat("x", 1000)
+	path := backend(t, "NO\n", garbage)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := dialHybrid(ctx, path, AgentPort); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("dial: %v; want the deadline", err)
+	}
+}
+
+func TestSocketPathTooLong(t *testing.T) {
+	parent := filepath.Join(t.TempDir(), strings.Repeat("x", maxSocketPath))
+	if _, err := newFiles(parent); err == nil {
+		t.Error("a parent that does not exist was taken")
+	}
+	if err := os.Mkdir(parent, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newFiles(parent); err == nil || !strings.Contains(err.Error(), "107") {
+		t.Errorf("newFiles: %v; want the limit named", err)
+	}
+}
