@@ -74,6 +74,8 @@ func serve(ctx context.Context, cfg config, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	// What measuring the kernel took is not needed again.
+	debug.FreeOSMemory()
 	about := service.About{
 		Version:       version,
 		KernelRelease: release,

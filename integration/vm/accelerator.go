@@ -2,10 +2,12 @@ package vm
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"os"
 	"slices"
 	"sync/atomic"
+	"time"
 )
 
 // An Accelerator is what runs the guest's code, by QEMU's name for it.
@@ -20,14 +22,18 @@ const (
 // errKVM is returned when KVM is there and yet cannot run the guest.
 var errKVM = errors.New("KVM cannot run this guest")
 
+// kvmPatience is how long a guest may take to answer under KVM, where a second is usual. A broken KVM may also crawl.
+const kvmPatience = 10 * time.Second
+
 // kvmFailed spares later boots of this process an accelerator that has failed the first.
 var kvmFailed atomic.Bool
 
 // accelerators are those to try, in order. /dev/kvm is no promise: inside some VMs it opens and then cannot run a kernel.
 func accelerators(c Config) []Accelerator {
+	choice := cmp.Or(c.Accelerator, Accelerator(os.Getenv("KATA_SYSCTL_ACCEL")))
 	switch {
-	case c.Accelerator != "":
-		return []Accelerator{c.Accelerator}
+	case choice != "":
+		return []Accelerator{choice}
 	case kvmFailed.Load() || !kvmOpens():
 		return []Accelerator{TCG}
 	default:

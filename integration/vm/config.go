@@ -23,7 +23,7 @@ type Config struct {
 	Append string // more kernel parameters
 	Agent  string // arguments of the agent
 
-	// Accelerator runs the guest; the best that works when empty.
+	// Accelerator runs the guest. When empty, $KATA_SYSCTL_ACCEL says which, or else the best that works is taken.
 	Accelerator Accelerator
 
 	// WithoutAgent makes Boot return as soon as the guest answers, whether the agent listens or not.

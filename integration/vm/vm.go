@@ -86,6 +86,8 @@ func (v *VM) boot(ctx context.Context, config Config, accel Accelerator) error {
 		var cancel context.CancelCauseFunc
 		ctx, cancel = context.WithCancelCause(ctx)
 		defer cancel(nil)
+		answered := time.AfterFunc(kvmPatience, func() { cancel(errKVM) })
+		defer answered.Stop()
 		go v.watchKVM(ctx, cancel)
 	}
 	if err := v.probe(ctx, guestctl.Port); err != nil {

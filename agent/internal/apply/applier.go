@@ -24,7 +24,8 @@ type Applier struct {
 	Containers *container.Resolver
 	Journal    *journal.Journal
 
-	turn chan struct{} // holds a token while a batch is at work
+	turn chan struct{}  // holds a token while a batch is at work
+	buf  procsys.Buffer // of the batch at work
 }
 
 // New returns an Applier made of the parts.

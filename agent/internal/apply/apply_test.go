@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -501,7 +502,7 @@ func TestRecover(t *testing.T) {
 		records = append(records, journal.Record{Key: k, Scope: o.Scope, Namespace: o.Namespace, Old: *o.Before})
 	}
 	// What the killed agent left: both writes done, the log not ended.
-	if err := undo.Begin("c1", records); err != nil {
+	if err := undo.Begin("c1", slices.Values(records)); err != nil {
 		t.Fatal(err)
 	}
 	recovered, err := g.Recover(context.Background())
@@ -516,11 +517,11 @@ func TestRecover(t *testing.T) {
 	}
 	// A log of namespaces that are gone touches nothing, in particular not the namespaces of now.
 	records[0].Namespace = "4:1"
-	if err := undo.Begin("c1", records[:1]); err != nil {
+	if err := undo.Begin("c1", slices.Values(records[:1])); err != nil {
 		t.Fatal(err)
 	}
 	g.must(t, request("net.core.somaxconn=60"), apply.Applied)
-	if err := undo.Begin("c1", records[:1]); err != nil {
+	if err := undo.Begin("c1", slices.Values(records[:1])); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := g.Recover(context.Background()); err != nil {

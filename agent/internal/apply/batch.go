@@ -18,8 +18,7 @@ type batch struct {
 	order   []*entry // those to write, in the order of writing
 	watched []*entry // other keys that writing may move
 	moving  bool     // some of them may move other keys
-	buf     procsys.Buffer
-	done    bool // the batch has ended before its last step, with success
+	done    bool     // the batch has ended before its last step, with success
 }
 
 // An entry is one setting, or one watched key.

@@ -23,7 +23,7 @@ func (b *batch) classify(ctx context.Context) error {
 	}
 	seen := make(map[string]bool, len(entries))
 	for i, e := range entries {
-		if e.key != found[i].key {
+		if e.key.Path() != found[i].key.Path() {
 			e.key = found[i].key
 			e.Key = e.key.String()
 		}

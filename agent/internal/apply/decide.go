@@ -28,7 +28,7 @@ func (b *batch) decide(context.Context) error {
 // found here. The files stay open to the end, so that what is written and what is put back is the file that was looked at.
 func (b *batch) open(context.Context) error {
 	return b.enter(b.good(), func(e *entry) bool {
-		e.open(b.a.Tree, &b.buf)
+		e.open(b.a.Tree, &b.a.buf)
 		return true
 	})
 }

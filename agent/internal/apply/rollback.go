@@ -17,10 +17,13 @@ func (b *batch) record() error {
 	if b.req.BestEffort || len(b.order)+len(b.watched) < 2 {
 		return nil
 	}
-	records := make([]journal.Record, 0, len(b.order)+len(b.watched))
-	for _, e := range slices.Concat(b.order, b.watched) {
-		if e.Before != nil {
-			records = append(records, journal.Record{Key: e.key, Scope: e.Scope, Namespace: string(b.target.ID(e.Scope)), Old: e.old})
+	records := func(yield func(journal.Record) bool) {
+		for _, entries := range [][]*entry{b.order, b.watched} {
+			for _, e := range entries {
+				if e.Before != nil && !yield(journal.Record{Key: e.key, Scope: e.Scope, Namespace: string(b.target.ID(e.Scope)), Old: e.old}) {
+					return
+				}
+			}
 		}
 	}
 	if err := b.a.Journal.Begin(b.req.Container, records); err != nil {
@@ -42,7 +45,7 @@ func (b *batch) rollback(cause error) error {
 	var entering error
 	for range rounds {
 		entering = b.enter(undo, func(e *entry) bool {
-			e.restore(&b.buf)
+			e.restore(&b.a.buf)
 			return true
 		})
 	}

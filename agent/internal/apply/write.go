@@ -23,15 +23,15 @@ func (b *batch) write(context.Context) error {
 	wrote := false
 	err := b.enter(b.order, func(e *entry) bool {
 		// A value that was equal may have been moved by a write before this one: look again.
-		if !b.req.Force && e.isEqual(e.old) && (!wrote || e.stillEqual(&b.buf)) {
+		if !b.req.Force && e.isEqual(e.old) && (!wrote || e.stillEqual(&b.a.buf)) {
 			e.Status = Unchanged
 			e.After = e.Before
 			return true
 		}
 		wrote = true
-		e.write(&b.buf, b.req.AcceptKernelValue)
+		e.write(&b.a.buf, b.req.AcceptKernelValue)
 		if e.failed(b.req.AcceptKernelValue) && b.req.BestEffort {
-			e.restore(&b.buf)
+			e.restore(&b.a.buf)
 			return true
 		}
 		return !e.failed(b.req.AcceptKernelValue)
@@ -150,7 +150,7 @@ func (b *batch) watch() error {
 
 func (b *batch) watchOne(k sysctl.Key, scope sysctl.Scope) {
 	w := &entry{key: k, facts: sysctl.FactsOf(k), Outcome: Outcome{Key: k.String(), Scope: scope}}
-	w.open(b.a.Tree, &b.buf)
+	w.open(b.a.Tree, &b.a.buf)
 	if w.Before == nil || w.bad() {
 		w.close() // read-only, write-only, or gone: it can't be put back
 		return
@@ -178,7 +178,7 @@ func (b *batch) checkMoves() error {
 	// A setting of the batch may have been moved by a later one.
 	again := slices.DeleteFunc(slices.Clone(b.order), func(e *entry) bool { return e.Status != Applied && e.Status != Unchanged || e.Before == nil })
 	err := b.enter(again, func(e *entry) bool {
-		read, err := e.file.Read(&b.buf)
+		read, err := e.file.Read(&b.a.buf)
 		if after := string(read); err == nil && !e.isEqual(after) {
 			e.After = &after
 			e.reject(Mismatch, fmt.Sprintf("another setting of the batch made %s of it", sysctl.Quote(after)))
@@ -189,7 +189,7 @@ func (b *batch) checkMoves() error {
 		return err
 	}
 	return b.enter(b.watched, func(w *entry) bool {
-		after, err := w.file.Read(&b.buf)
+		after, err := w.file.Read(&b.a.buf)
 		if err != nil || string(after) == w.old {
 			return true
 		}

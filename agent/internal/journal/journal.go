@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -23,7 +24,8 @@ type Record struct {
 // A Journal is the undo log of one batch at a time.
 type Journal struct {
 	path string
-	open bool // a batch is recorded
+	open bool   // a batch is recorded
+	buf  []byte // room for the next log
 }
 
 // Open returns the journal in dir, which is created with mode 0700.
@@ -39,15 +41,16 @@ func Open(dir string) (*Journal, error) {
 const header = "kata-sysctl undo log 1"
 
 // Begin records a batch before its first write. A reader sees the whole log or none.
-func (j *Journal) Begin(container string, records []Record) error {
-	data := append([]byte(nil), header+"\n"+container+"\n"...)
-	for _, r := range records {
+func (j *Journal) Begin(container string, records iter.Seq[Record]) error {
+	data := append(append(append(j.buf[:0], header+"\n"...), container...), '\n')
+	for r := range records {
 		data = append(data, r.Key.Path()...)
 		data = append(append(data, '\t'), r.Scope.String()...)
 		data = append(append(data, '\t'), r.Namespace...)
 		data = strconv.AppendQuote(append(data, '\t'), r.Old)
 		data = append(data, '\n')
 	}
+	j.buf = data
 	temp := j.path + ".new"
 	if err := os.WriteFile(temp, data, 0o600); err != nil {
 		return fmt.Errorf("undo log: %w", err)

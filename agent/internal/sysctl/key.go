@@ -16,7 +16,8 @@ const MaxKeyLen = 253
 // guarantees at least two segments, none of them empty, "." or "..".
 type Key struct {
 	path string
-	dots bool // spelled with dots alone: an interface name with dots may have been taken apart
+	name string // canonical form, if it is at hand; else String makes it
+	dots bool   // spelled with dots alone: an interface name with dots may have been taken apart
 }
 
 // ParseKey parses a key as sysctl.d(5) spells it: the first separator, "." or "/", decides. If it is "/", slashes separate
@@ -34,20 +35,21 @@ func ParseKey(s string) (Key, error) {
 	case !utf8.ValidString(s):
 		return bad("the key is not valid UTF-8")
 	}
-	for _, r := range s {
-		if unicode.IsControl(r) || unicode.IsSpace(r) {
-			return bad("the key contains %q; blanks and control characters are not allowed", r)
-		}
+	if i := strings.IndexFunc(s, isUnfit); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(s[i:])
+		return bad("the key contains %q; blanks and control characters are not allowed", r)
 	}
 	first := strings.IndexAny(s, "./")
 	if first < 0 {
 		return bad("the key has no separator; keys look like net.core.somaxconn")
 	}
-	path := s
+	k := Key{path: s}
 	if s[first] == '.' {
-		path = swapSeparators(s)
+		k = Key{path: swapSeparators(s), name: s, dots: !strings.Contains(s, "/")}
 	}
-	for segment := range strings.SplitSeq(path, "/") {
+	for rest, more := k.path, true; more; {
+		var segment string
+		segment, rest, more = strings.Cut(rest, "/")
 		switch segment {
 		case "":
 			return bad("the key has an empty segment")
@@ -55,14 +57,26 @@ func ParseKey(s string) (Key, error) {
 			return bad("%q is not allowed as a segment", segment)
 		}
 	}
-	return Key{path: path, dots: !strings.Contains(s, "/")}, nil
+	return k, nil
+}
+
+func isUnfit(r rune) bool {
+	if r < utf8.RuneSelf { // as a rule
+		return r <= ' ' || r == 0x7f
+	}
+	return unicode.IsControl(r) || unicode.IsSpace(r)
 }
 
 // KeyOfPath returns the key of a path below /proc/sys, as a walk of the tree finds it.
 func KeyOfPath(path string) Key { return Key{path: path} }
 
 // String returns the canonical form: dots separate, a dot inside a segment is written "/".
-func (k Key) String() string { return swapSeparators(k.path) }
+func (k Key) String() string {
+	if k.name != "" {
+		return k.name
+	}
+	return swapSeparators(k.path)
+}
 
 // Path returns the path below /proc/sys, for example "net/ipv4/conf/eth0.100/rp_filter".
 func (k Key) Path() string { return k.path }
@@ -102,17 +116,17 @@ func Quote(s string) string {
 }
 
 func swapSeparators(s string) string {
-	if !strings.ContainsAny(s, "./") {
-		return s
-	}
-	b := []byte(s)
-	for i, c := range b {
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := range len(s) {
+		c := s[i]
 		switch c {
 		case '.':
-			b[i] = '/'
+			c = '/'
 		case '/':
-			b[i] = '.'
+			c = '.'
 		}
+		b.WriteByte(c)
 	}
-	return string(b)
+	return b.String()
 }

@@ -37,8 +37,8 @@ func (f *Facts) Type(live string) Type {
 	t := Type{Kind: KindText}
 	if f.typ != nil {
 		t = *f.typ
-	} else if ints, err := ParseInts(live); err == nil && len(ints) > 0 {
-		return Type{Kind: KindInts, Fields: len(ints)}
+	} else if n, err := countInts(live); err == nil && n > 0 {
+		return Type{Kind: KindInts, Fields: n}
 	}
 	if t.Kind == KindInts && t.Fields == 0 {
 		t.Fields = max(1, len(strings.Fields(live)))
@@ -53,12 +53,12 @@ func (t Type) Validate(value string) error {
 	}
 	switch t.Kind {
 	case KindInts:
-		ints, err := ParseInts(value)
+		n, err := countInts(value)
 		if err != nil {
 			return &ValueError{value, "is refused: " + err.Error()}
 		}
-		if len(ints) != t.Fields {
-			return &ValueError{value, fmt.Sprintf("is refused: %s expected, %d given", count(t.Fields, "number"), len(ints))}
+		if n != t.Fields {
+			return &ValueError{value, fmt.Sprintf("is refused: %s expected, %d given", count(t.Fields, "number"), n)}
 		}
 	case KindText:
 		if t.MaxLen > 0 && len(value) > t.MaxLen {

@@ -26,7 +26,7 @@ func CheckText(value string) (string, error) {
 	if len(value) > MaxValueLen {
 		return "", &ValueError{value, fmt.Sprintf("has %d bytes, the kernel reads at most %d", len(value), MaxValueLen)}
 	}
-	return strings.Trim(value, " \t"), nil
+	return strings.Trim(value, blanks), nil
 }
 
 // A ValueError tells why a value was refused.
@@ -48,8 +48,8 @@ type Int struct {
 func ParseInt(s string) (Int, error) {
 	digits, neg := strings.CutPrefix(s, "-")
 	base := 10
-	if hex, ok := strings.CutPrefix(strings.ToLower(digits), "0x"); ok {
-		digits, base = hex, 16
+	if len(digits) > 2 && digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X') {
+		digits, base = digits[2:], 16
 	}
 	if len(digits) > 1 && digits[0] == '0' && base == 10 {
 		if octal, err := strconv.ParseUint(digits, 8, 64); err == nil {
@@ -105,15 +105,38 @@ func (a Int) String() string {
 
 // ParseInts parses the numbers of a vector, separated by blanks.
 func ParseInts(s string) ([]Int, error) {
-	fields := strings.Fields(s)
-	ints := make([]Int, len(fields))
-	for i, field := range fields {
-		var err error
-		if ints[i], err = ParseInt(field); err != nil {
-			return nil, err
+	var ints []Int
+	err := eachInt(s, func(i Int) { ints = append(ints, i) })
+	return ints, err
+}
+
+// eachInt calls f for each number of a vector.
+func eachInt(s string, f func(Int)) error {
+	for {
+		s = strings.TrimLeft(s, blanks)
+		if s == "" {
+			return nil
 		}
+		field := s
+		if n := strings.IndexAny(s, blanks); n >= 0 {
+			field = s[:n]
+		}
+		i, err := ParseInt(field)
+		if err != nil {
+			return err
+		}
+		f(i)
+		s = s[len(field):]
 	}
-	return ints, nil
+}
+
+// blanks separate the fields of a value; a value has no other white space.
+const blanks = " \t"
+
+// countInts returns how many numbers a vector has.
+func countInts(s string) (n int, err error) {
+	err = eachInt(s, func(Int) { n++ })
+	return n, err
 }
 
 func isRange(err error) bool {

@@ -1,0 +1,60 @@
+# Every target installs what it needs (make setup) and says what it does. Run as root on Debian with Go.
+BIN     ?= bin
+VERSION ?= 0.1.0
+KERNEL  ?= 6.12
+GO      ?= go
+
+# The agent is small before it is fast: docs/performance.md has the figures behind each flag.
+AGENT_FLAGS = -tags grpcnotrace -gcflags=all=-l -ldflags="-s -w -funcalign=8 -X main.version=$(VERSION)"
+HOST_FLAGS  = -ldflags="-s -w"
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the binaries into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath $(AGENT_FLAGS) -o $(BIN)/kata-sysctl-agent ./agent
+	CGO_ENABLED=0 $(GO) build -trimpath $(HOST_FLAGS) -o $(BIN)/hostclient ./hostclient
+	CGO_ENABLED=0 $(GO) build -trimpath $(HOST_FLAGS) -o $(BIN)/guestimage ./guestimage
+
+.PHONY: setup
+setup: ## install what demo and tests need, and fetch kernel, VMM and runtime into the cache
+	$(GO) run ./integration/setup --kernel $(KERNEL)
+
+.PHONY: demo
+demo: setup build ## boot a VM with two containers and set sysctls in it
+	$(GO) run ./integration/demo -bin $(BIN) -kernel $(KERNEL)
+
+.PHONY: test
+test: setup check test-unit test-vm ## run every test, the VM included
+
+.PHONY: test-unit
+test-unit: ## run the tests that need no VM (root: they make namespaces of their own)
+	$(GO) test ./agent/... ./hostclient/... ./guestimage/... ./integration/setup/... ./integration/bench/...
+
+.PHONY: test-vm
+test-vm: ## run the tests in a real VM
+	KATA_SYSCTL_REQUIRE_VM=1 $(GO) test -v -count=1 -timeout 20m ./integration/vm
+	KATA_SYSCTL_REQUIRE_VM=1 $(GO) test -v -count=1 -timeout 20m ./integration -kernel $(KERNEL)
+
+.PHONY: bench
+bench: setup build ## measure the agent against its budgets
+	$(GO) run ./integration/bench -agent $(BIN)/kata-sysctl-agent
+
+.PHONY: check
+check: ## check formatting, vet, generated code and the API's style
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
+	$(GO) vet ./...
+	$(GO) mod verify
+	cd proto && $(GO) tool -modfile=../tools.mod buf lint
+	cd proto && $(GO) tool -modfile=../tools.mod buf generate -o $(CURDIR)/$(BIN)/generated
+	@diff -r -x '*.proto' -x 'buf*.yaml' proto $(BIN)/generated || { echo "the generated code is not that of proto/: run make generate"; exit 1; }
+
+.PHONY: generate
+generate: ## generate the Go code of the API from proto/
+	cd proto && $(GO) tool -modfile=../tools.mod buf generate
+
+.PHONY: clean
+clean: ## remove what was built; the cache of downloads stays
+	rm -rf $(BIN)

@@ -1,0 +1,71 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+
+	"kata-sysctl/guestimage/guestctl"
+)
+
+// Both last settings change state although their write fails.
+func TestFailedBatchLeavesEverything(t *testing.T) {
+	ctx := needGuest(t)
+	for _, bad := range []string{"kernel.sem=111 222 33 99999999", "net.ipv4.tcp_rmem=4097 8193 -1"} {
+		t.Run(bad, func(t *testing.T) {
+			name, _, _ := strings.Cut(bad, "=")
+			c := start(t, ctx, guestctl.Container{ID: "atomic"})
+			paths := []string{"net/core/somaxconn", "kernel/shmmax", "kernel/domainname", strings.ReplaceAll(name, ".", "/")}
+			before := map[string]string{}
+			for _, path := range paths {
+				before[path] = c.sysctl(path)
+			}
+			inVM := guestSysctl(t, ctx, "vm/max_map_count")
+			r := set(t, ctx, exitRolledBack, "ROLLED_BACK ROLLED_BACK ROLLED_BACK ROLLED_BACK FAILED", "--container", c.id,
+				"vm.max_map_count=100000", "net.core.somaxconn=99", "kernel.shmmax=5000000", "kernel.domainname=x.example.org", bad)
+			for _, path := range paths {
+				c.expect(path, before[path])
+			}
+			if now := guestSysctl(t, ctx, "vm/max_map_count"); now != inVM {
+				t.Errorf("vm.max_map_count went from %q to %q", inVM, now)
+			}
+			if !strings.Contains(r.Error.Message, name) {
+				t.Errorf("the error does not name %s: %s", name, r.Error.Message)
+			}
+		})
+	}
+}
+
+func TestBestEffort(t *testing.T) {
+	ctx := needGuest(t)
+	c := start(t, ctx, guestctl.Container{ID: "best-effort"})
+	rmem := c.sysctl("net/ipv4/tcp_rmem")
+	set(t, ctx, exitPartlyApplied, "APPLIED FAILED DENIED ABSENT", "--best-effort", "--container", c.id,
+		"net.core.somaxconn=99", "net.ipv4.tcp_rmem=4097 8193 -1", "kernel.core_pattern=|/bin/sh", "no.such=1")
+	c.expect("net/core/somaxconn", "99")
+	c.expect("net/ipv4/tcp_rmem", rmem)
+}
+
+func TestDryRun(t *testing.T) {
+	ctx := needGuest(t)
+	before := guestSysctl(t, ctx, "vm/max_map_count")
+	set(t, ctx, exitDone, "WOULD_APPLY UNCHANGED", "--dry-run", "vm.max_map_count=100000", "vm.swappiness="+guestSysctl(t, ctx, "vm/swappiness"))
+	if now := guestSysctl(t, ctx, "vm/max_map_count"); now != before {
+		t.Errorf("vm.max_map_count went from %q to %q", before, now)
+	}
+}
+
+// dirty_ratio and dirty_bytes are two views of one setting (mm/page-writeback.c): writing one moves the other, and a
+// rollback has to put back both.
+func TestMovedKeysAreReportedAndPutBack(t *testing.T) {
+	ctx := needGuest(t)
+	before := guestSysctl(t, ctx, "vm/dirty_ratio")
+	t.Cleanup(func() { hostclient(t, ctx, "set", "vm.dirty_ratio="+before) })
+	set(t, ctx, exitRolledBack, "ROLLED_BACK FAILED", "vm.dirty_bytes=10485760", "net.ipv4.tcp_rmem=4097 8193 -1")
+	if ratio, bytes := guestSysctl(t, ctx, "vm/dirty_ratio"), guestSysctl(t, ctx, "vm/dirty_bytes"); ratio != before || bytes != "0" {
+		t.Errorf("after the rollback dirty_ratio is %s and dirty_bytes %s, want %s and 0", ratio, bytes, before)
+	}
+	r := set(t, ctx, exitDone, "APPLIED", "vm.dirty_bytes=10485760")
+	if notes := strings.Join(r.Outcomes[0].Notes, ";"); !strings.Contains(notes, "also changed: vm.dirty_ratio "+before+" → 0") {
+		t.Errorf("the notes are %q", notes)
+	}
+}

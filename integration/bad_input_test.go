@@ -1,0 +1,248 @@
+package integration
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"kata-sysctl/guestimage/guestctl"
+	"kata-sysctl/integration/vm"
+)
+
+func TestBadSettings(t *testing.T) {
+	ctx := needGuest(t)
+	c := start(t, ctx, guestctl.Container{ID: "bad-settings"})
+	before := c.sysctl("net/core/somaxconn")
+	for _, test := range []struct {
+		name, setting string
+		code          int
+		status        string // of the bad setting; empty: hostclient refuses the arguments itself
+		message       string
+	}{
+		{"empty key", "=1", exitInvalid, "INVALID", "key is empty"},
+		{"dot dot", "net/../kernel/core_pattern=x", exitInvalid, "INVALID", `".."`},
+		{"empty segment", "a//b=1", exitInvalid, "INVALID", "empty segment"},
+		{"newline in key", "vm.x\ny=1", exitInvalid, "INVALID", "control characters"},
+		{"10 kB key", "vm." + strings.Repeat("x", 10_000) + "=1", exitInvalid, "INVALID", "10003 bytes"},
+		{"key without value", "vm.max_map_count", exitUsage, "", "="},
+		{"empty value", "net.core.somaxconn=", exitInvalid, "INVALID", "empty"},
+		{"value longer than a page", "net.core.somaxconn=" + strings.Repeat("1", 5000), exitInvalid, "INVALID", "5000 bytes"},
+		{"newline in value", "kernel.domainname=a\nb", exitInvalid, "INVALID", "line break"},
+		{"not UTF-8", "kernel.domainname=\xff", exitInvalid, "", "UTF-8"},
+		{"unknown key", "vm.no_such_key=1", exitInvalid, "ABSENT", "no such key"},
+		{"read-only key", "net.ipv4.tcp_available_congestion_control=reno", exitInvalid, "READ_ONLY", "read-only"},
+		{"write-only key", "vm.compact_memory=1", exitInvalid, "INVALID", "atomic"},
+		{"no number", "net.core.netdev_max_backlog=many", exitInvalid, "INVALID", "not a number"},
+		{"octal", "net.core.netdev_max_backlog=010", exitInvalid, "INVALID", "octal 8"},
+		{"runs a program", "kernel.core_pattern=|/bin/sh", exitDenied, "DENIED", "guest's root"},
+		{"loads code", "kernel.modprobe=/bin/sh", exitDenied, "DENIED", "guest's root"},
+		{"weakens the guest", "kernel.kptr_restrict=0", exitDenied, "DENIED", "hardening"},
+		{"out of the policy's range", "vm.max_map_count=1", exitDenied, "DENIED", "minimum 1024"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.status == "" {
+				code, _, stderr := hostclient(t, ctx, "set", "--container", c.id, "net.core.somaxconn=55", test.setting)
+				if code != test.code || !strings.Contains(stderr, test.message) {
+					t.Errorf("exit code %d, want %d: %s", code, test.code, stderr)
+				}
+				return
+			}
+			r := set(t, ctx, test.code, "NOT_ATTEMPTED "+test.status, "--container", c.id, "net.core.somaxconn=55", test.setting)
+			if !strings.Contains(r.Error.Message, test.message) || len(r.Error.Message) > 1500 {
+				t.Errorf("the error says %.2000q, want it to say %q", r.Error.Message, test.message)
+			}
+		})
+	}
+	c.expect("net/core/somaxconn", before)
+	if pattern := guestSysctl(t, ctx, "kernel/core_pattern"); pattern != "core" {
+		t.Errorf("kernel.core_pattern is %q", pattern)
+	}
+}
+
+func TestNoSuchContainer(t *testing.T) {
+	ctx := needGuest(t)
+	start(t, ctx, guestctl.Container{ID: "gone-12"})
+	gone, err := guest.StartContainer(ctx, guestctl.Container{ID: "gone-1234"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set(t, ctx, exitDone, "APPLIED", "--container", "gone-1234", "net.core.somaxconn=99") // now the agent remembers it
+	before := guestSysctl(t, ctx, "net/core/somaxconn")
+	for _, id := range []string{"nobody", "gone-1", "gone-123", "gone-12345", "../gone-12", strings.Repeat("x", 300)} {
+		set(t, ctx, exitNoContainer, "", "--container", id, "net.core.somaxconn=55")
+	}
+	// It has ended, but its bundle is still there.
+	inGuest(t, ctx, "kill", "-9", strconv.Itoa(gone.PID))
+	for range 50 {
+		if _, err := guest.Run(ctx, "test", "-d", "/proc/"+strconv.Itoa(gone.PID)); err != nil {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	set(t, ctx, exitNoContainer, "", "--container", "gone-1234", "net.core.somaxconn=55")
+	if err := guest.StopContainer(ctx, "gone-1234"); err != nil {
+		t.Fatal(err)
+	}
+	set(t, ctx, exitNoContainer, "", "--container", "gone-1234", "net.core.somaxconn=55")
+	if now := guestSysctl(t, ctx, "net/core/somaxconn"); now != before {
+		t.Errorf("net.core.somaxconn of the guest went from %q to %q", before, now)
+	}
+}
+
+func TestAgentNotListening(t *testing.T) {
+	ctx := needGuest(t)
+	startAt := time.Now()
+	code, _, stderr := hostclientAt(t, ctx, "hvsock://"+guest.Hybrid()+":10799", "--timeout", "3s", "info")
+	if code != exitUnreachable || time.Since(startAt) > 6*time.Second {
+		t.Errorf("after %v exit code %d: %s", time.Since(startAt), code, stderr)
+	}
+	t.Log(stderr)
+}
+
+func TestWrongSocket(t *testing.T) {
+	ctx := needGuest(t)
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	garbage := filepath.Join(dir, "garbage")
+	listener, err := net.Listen("unix", garbage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conn.Write([]byte("220 mail.example.org ESMTP\r\n"))
+			conn.Close()
+		}
+	}()
+	for name, target := range map[string]string{
+		"no such file":                 "hvsock://" + filepath.Join(dir, "none"),
+		"a plain file":                 "hvsock://" + plain,
+		"another protocol":             "hvsock://" + garbage,
+		"another protocol, directly":   "unix://" + garbage,
+		"a hybrid socket, directly":    "unix://" + guest.Hybrid(),
+		"another service in the guest": "hvsock://" + guest.Hybrid() + ":10778",
+	} {
+		t.Run(name, func(t *testing.T) {
+			startAt := time.Now()
+			code, _, stderr := hostclientAt(t, ctx, target, "--timeout", "3s", "set", "vm.max_map_count=100000")
+			if code != exitUnreachable || time.Since(startAt) > 6*time.Second {
+				t.Errorf("after %v exit code %d: %s", time.Since(startAt), code, stderr)
+			}
+			t.Log(stderr)
+		})
+	}
+}
+
+// A client that comes while the guest boots waits for it.
+func TestGuestStillBooting(t *testing.T) {
+	ctx := needGuest(t)
+	second := config
+	second.Dir = t.TempDir()
+	type result struct {
+		code   int
+		stderr string
+	}
+	answered := make(chan result, 1)
+	go func() {
+		// The socket is there before the guest is.
+		for ctx.Err() == nil {
+			if found, _ := filepath.Glob(filepath.Join(second.Dir, "*", filepath.Base(guest.Hybrid()))); len(found) > 0 {
+				code, _, stderr := hostclientAt(t, ctx, "hvsock://"+found[0], "--timeout", "60s", "set", "vm.max_map_count=131072")
+				answered <- result{code, stderr}
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	machine, err := vm.Boot(ctx, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer machine.Close()
+	select {
+	case r := <-answered:
+		if r.code != exitDone {
+			t.Errorf("exit code %d: %s", r.code, r.stderr)
+		}
+	case <-ctx.Done():
+		t.Fatal("no answer")
+	}
+	if got, err := machine.Run(ctx, "cat", "/proc/sys/vm/max_map_count"); err != nil || got != "131072\n" {
+		t.Errorf("vm.max_map_count is %q, %v", got, err)
+	}
+}
+
+// A process in the guest reaches the agent's port over vsock loopback, and is turned away.
+func TestGuestProcessIsTurnedAway(t *testing.T) {
+	ctx := needGuest(t)
+	program, err := os.ReadFile(binaries.attacker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := guest.Exec(ctx, guestctl.Command{Argv: []string{"sh", "-c", "cat > /tmp/attacker && chmod 755 /tmp/attacker"}, Stdin: program}); err != nil || r.ExitCode != 0 {
+		t.Fatalf("%v %+v", err, r)
+	}
+	inGuest(t, ctx, "modprobe", "vsock_loopback")
+	for _, cid := range []string{"1", "3"} {
+		out := inGuest(t, ctx, "/tmp/attacker", cid, "10777")
+		if !strings.Contains(out, "connected") || !strings.Contains(out, "refused: ") || strings.Contains(out, "answered") {
+			t.Errorf("to CID %s: %s", cid, out)
+		}
+	}
+	code, stdout, stderr := hostclient(t, ctx, "info")
+	if code != exitDone || !strings.Contains(stdout, "refused peers:  2") {
+		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+	}
+}
+
+func TestAgentRestarts(t *testing.T) {
+	ctx := needGuest(t)
+	own, err := vm.Boot(ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	target := "hvsock://" + own.Hybrid()
+	if _, err := own.Run(ctx, "killall", "-9", "kata-sysctl-agent"); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := hostclientAt(t, ctx, target, "--timeout", "2s", "set", "vm.max_map_count=100000"); code != exitUnreachable {
+		t.Errorf("without an agent: exit code %d: %s", code, stderr)
+	}
+	started := make(chan error, 1)
+	go func() {
+		time.Sleep(time.Second)
+		_, err := own.Run(ctx, "sh", "-c", "kata-sysctl-agent >/dev/console 2>&1 &")
+		started <- err
+	}()
+	if code, _, stderr := hostclientAt(t, ctx, target, "--timeout", "20s", "set", "vm.max_map_count=100000"); code != exitDone {
+		t.Errorf("with an agent that comes a second later: exit code %d: %s", code, stderr)
+	}
+	if err := <-started; err != nil {
+		t.Error(err)
+	}
+}
+
+// The budgets that depend on no machine: the agent's size and its system calls a key. `make bench` prints the others.
+func TestGuardedBudgets(t *testing.T) {
+	bench := exec.Command("go", "run", "./integration/bench", "-agent", binaries.agent, "-rounds", "15")
+	bench.Dir = ".."
+	out, err := bench.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Error(err)
+	}
+}
