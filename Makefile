@@ -5,7 +5,7 @@ KERNEL  ?= 6.12
 GO      ?= go
 
 # The agent is small before it is fast: docs/performance.md has the figures behind each flag.
-AGENT_FLAGS = -tags grpcnotrace -gcflags=all=-l -ldflags="-s -w -funcalign=8 -X main.version=$(VERSION)"
+AGENT_FLAGS = -tags grpcnotrace -gcflags=all=-l -ldflags="-s -w -funcalign=4 -X main.version=$(VERSION)"
 HOST_FLAGS  = -ldflags="-s -w"
 
 .PHONY: help

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,15 +16,12 @@ func TestFailedBatchLeavesEverything(t *testing.T) {
 			name, _, _ := strings.Cut(bad, "=")
 			c := start(t, ctx, guestctl.Container{ID: "atomic"})
 			paths := []string{"net/core/somaxconn", "kernel/shmmax", "kernel/domainname", strings.ReplaceAll(name, ".", "/")}
-			before := map[string]string{}
-			for _, path := range paths {
-				before[path] = c.sysctl(path)
-			}
+			before := c.sysctls(paths...)
 			inVM := guestSysctl(t, ctx, "vm/max_map_count")
 			r := set(t, ctx, exitRolledBack, "ROLLED_BACK ROLLED_BACK ROLLED_BACK ROLLED_BACK FAILED", "--container", c.id,
 				"vm.max_map_count=100000", "net.core.somaxconn=99", "kernel.shmmax=5000000", "kernel.domainname=x.example.org", bad)
-			for _, path := range paths {
-				c.expect(path, before[path])
+			if now := c.sysctls(paths...); !slices.Equal(now, before) {
+				t.Errorf("%q had the values %q and have %q", paths, before, now)
 			}
 			if now := guestSysctl(t, ctx, "vm/max_map_count"); now != inVM {
 				t.Errorf("vm.max_map_count went from %q to %q", inVM, now)
@@ -38,11 +36,10 @@ func TestFailedBatchLeavesEverything(t *testing.T) {
 func TestBestEffort(t *testing.T) {
 	ctx := needGuest(t)
 	c := start(t, ctx, guestctl.Container{ID: "best-effort"})
-	rmem := c.sysctl("net/ipv4/tcp_rmem")
+	rmem := c.sysctls("net/ipv4/tcp_rmem")[0]
 	set(t, ctx, exitPartlyApplied, "APPLIED FAILED DENIED ABSENT", "--best-effort", "--container", c.id,
 		"net.core.somaxconn=99", "net.ipv4.tcp_rmem=4097 8193 -1", "kernel.core_pattern=|/bin/sh", "no.such=1")
-	c.expect("net/core/somaxconn", "99")
-	c.expect("net/ipv4/tcp_rmem", rmem)
+	c.expect("net/core/somaxconn", "99", "net/ipv4/tcp_rmem", rmem)
 }
 
 func TestDryRun(t *testing.T) {
@@ -59,7 +56,7 @@ func TestDryRun(t *testing.T) {
 func TestMovedKeysAreReportedAndPutBack(t *testing.T) {
 	ctx := needGuest(t)
 	before := guestSysctl(t, ctx, "vm/dirty_ratio")
-	t.Cleanup(func() { hostclient(t, ctx, "set", "vm.dirty_ratio="+before) })
+	putBack(t, "vm.dirty_ratio="+before)
 	set(t, ctx, exitRolledBack, "ROLLED_BACK FAILED", "vm.dirty_bytes=10485760", "net.ipv4.tcp_rmem=4097 8193 -1")
 	if ratio, bytes := guestSysctl(t, ctx, "vm/dirty_ratio"), guestSysctl(t, ctx, "vm/dirty_bytes"); ratio != before || bytes != "0" {
 		t.Errorf("after the rollback dirty_ratio is %s and dirty_bytes %s, want %s and 0", ratio, bytes, before)

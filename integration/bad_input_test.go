@@ -17,7 +17,7 @@ import (
 func TestBadSettings(t *testing.T) {
 	ctx := needGuest(t)
 	c := start(t, ctx, guestctl.Container{ID: "bad-settings"})
-	before := c.sysctl("net/core/somaxconn")
+	before := c.sysctls("net/core/somaxconn")[0]
 	for _, test := range []struct {
 		name, setting string
 		code          int
@@ -30,8 +30,8 @@ func TestBadSettings(t *testing.T) {
 		{"newline in key", "vm.x\ny=1", exitInvalid, "INVALID", "control characters"},
 		{"10 kB key", "vm." + strings.Repeat("x", 10_000) + "=1", exitInvalid, "INVALID", "10003 bytes"},
 		{"key without value", "vm.max_map_count", exitUsage, "", "="},
-		{"empty value", "net.core.somaxconn=", exitInvalid, "INVALID", "empty"},
-		{"value longer than a page", "net.core.somaxconn=" + strings.Repeat("1", 5000), exitInvalid, "INVALID", "5000 bytes"},
+		{"empty value", "net.core.netdev_max_backlog=", exitInvalid, "INVALID", "empty"},
+		{"value longer than a page", "net.core.netdev_max_backlog=" + strings.Repeat("1", 5000), exitInvalid, "INVALID", "5000 bytes"},
 		{"newline in value", "kernel.domainname=a\nb", exitInvalid, "INVALID", "line break"},
 		{"not UTF-8", "kernel.domainname=\xff", exitInvalid, "", "UTF-8"},
 		{"unknown key", "vm.no_such_key=1", exitInvalid, "ABSENT", "no such key"},

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Exit codes of hostclient, from docs/cli.md.
@@ -82,4 +83,17 @@ func set(t *testing.T, ctx context.Context, wantCode int, wantStatuses string, a
 		t.Errorf("hostclient set %q: exit code %d, but the document says %+v", args, code, r.Error)
 	}
 	return r
+}
+
+// putBack sets what a test has changed in the VM back when the test ends.
+func putBack(t *testing.T, settings ...string) {
+	t.Helper()
+	t.Cleanup(func() {
+		// The test's own context has ended by now.
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if code, _, stderr := hostclient(t, ctx, append([]string{"set"}, settings...)...); code != exitDone {
+			t.Errorf("put back %q: exit code %d: %s", settings, code, stderr)
+		}
+	})
 }

@@ -124,7 +124,7 @@ func keepConsole() {
 }
 
 // volatile are sysctls that change by themselves, or with what the machine does.
-var volatile = []string{"random", "ns_last_pid", "-nr", "-state", "nr_", "count", "stat_refresh", "drop_caches", "entropy", "timer_migration"}
+var volatile = []string{"random", "ns_last_pid", "-nr", "-state", "nr_", "count", "stat_refresh", "drop_caches", "entropy", "quota/syncs"}
 
 // machineSysctls reads what can be read of the machine's own sysctls.
 func machineSysctls() map[string]string {
@@ -190,17 +190,28 @@ func start(t *testing.T, ctx context.Context, c guestctl.Container) pod {
 	return pod{t, ctx, c.ID, started.PID}
 }
 
-// sysctl reads a key inside the container, as a program in it would.
-func (p pod) sysctl(path string) string {
+// sysctls reads keys inside the container, as a program in it would.
+func (p pod) sysctls(paths ...string) []string {
 	p.t.Helper()
-	return inGuest(p.t, p.ctx, "runc", "exec", p.id, "cat", "/proc/sys/"+path)
+	const script = `cd /proc/sys; for path; do cat "$path"; done`
+	values := strings.Split(inGuest(p.t, p.ctx, append([]string{"runc", "exec", p.id, "sh", "-c", script, "sh"}, paths...)...), "\n")
+	if len(values) != len(paths) {
+		p.t.Fatalf("%d values of %d keys: %q", len(values), len(paths), values)
+	}
+	return values
 }
 
-// expect fails the test unless the container sees the value.
-func (p pod) expect(path, want string) {
+// expect fails the test unless the container sees the values: path, value, path, value …
+func (p pod) expect(pairs ...string) {
 	p.t.Helper()
-	if got := p.sysctl(path); got != want {
-		p.t.Errorf("%s in container %s is %q, want %q", path, p.id, got, want)
+	var paths []string
+	for i := 0; i < len(pairs); i += 2 {
+		paths = append(paths, pairs[i])
+	}
+	for i, got := range p.sysctls(paths...) {
+		if want := pairs[2*i+1]; got != want {
+			p.t.Errorf("%s in container %s is %q, want %q", paths[i], p.id, got, want)
+		}
 	}
 }
 
@@ -218,4 +229,13 @@ func inGuest(t *testing.T, ctx context.Context, argv ...string) string {
 func guestSysctl(t *testing.T, ctx context.Context, path string) string {
 	t.Helper()
 	return inGuest(t, ctx, "cat", "/proc/sys/"+path)
+}
+
+func guestSysctls(t *testing.T, ctx context.Context, paths ...string) []string {
+	t.Helper()
+	values := make([]string, len(paths))
+	for i, path := range paths {
+		values[i] = guestSysctl(t, ctx, path)
+	}
+	return values
 }

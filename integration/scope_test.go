@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,23 +23,26 @@ var containerKeys = []struct{ key, path, value string }{
 func TestContainersAreApart(t *testing.T) {
 	ctx := needGuest(t)
 	one, two := start(t, ctx, guestctl.Container{ID: "apart-one"}), start(t, ctx, guestctl.Container{ID: "apart-two"})
-	inVM, inTwo := map[string]string{}, map[string]string{}
 	args := []string{"--container", one.id}
-	var statuses []string
+	var paths, want, statuses []string
 	for _, k := range containerKeys {
-		inVM[k.path], inTwo[k.path] = guestSysctl(t, ctx, k.path), two.sysctl(k.path)
+		paths = append(paths, k.path)
+		want = append(want, k.path, k.value)
 		args = append(args, k.key+"="+k.value)
 		statuses = append(statuses, "APPLIED")
 	}
+	inVM, inTwo := guestSysctls(t, ctx, paths...), two.sysctls(paths...)
 	r := set(t, ctx, exitDone, strings.Join(statuses, " "), args...)
+	one.expect(want...)
+	if now := two.sysctls(paths...); !slices.Equal(now, inTwo) {
+		t.Errorf("the other container saw %q and sees %q", inTwo, now)
+	}
+	if now := guestSysctls(t, ctx, paths...); !slices.Equal(now, inVM) {
+		t.Errorf("the VM had %q and has %q", inVM, now)
+	}
 	for i, k := range containerKeys {
-		one.expect(k.path, k.value)
-		two.expect(k.path, inTwo[k.path])
-		if now := guestSysctl(t, ctx, k.path); now != inVM[k.path] {
-			t.Errorf("%s of the VM went from %q to %q", k.key, inVM[k.path], now)
-		}
-		if o := r.Outcomes[i]; o.After == nil || *o.After != k.value {
-			t.Errorf("%s: the outcome says %v, the container sees %q", k.key, o.After, k.value)
+		if o := r.Outcomes[i]; o.After == nil || *o.After != k.value || o.Key != k.key {
+			t.Errorf("%s: the outcome says %+v, the container sees %q", k.key, o, k.value)
 		}
 	}
 	// The namespaces that the outcomes name are the container's.
@@ -54,7 +58,7 @@ func TestVMIsShared(t *testing.T) {
 	ctx := needGuest(t)
 	one, two := start(t, ctx, guestctl.Container{ID: "shared-one"}), start(t, ctx, guestctl.Container{ID: "shared-two"})
 	before := guestSysctl(t, ctx, "vm/max_map_count")
-	t.Cleanup(func() { hostclient(t, ctx, "set", "vm.max_map_count="+before) })
+	putBack(t, "vm.max_map_count="+before)
 	set(t, ctx, exitDone, "APPLIED", "vm.max_map_count=262144")
 	one.expect("vm/max_map_count", "262144")
 	two.expect("vm/max_map_count", "262144")
@@ -65,7 +69,7 @@ func TestVMIsShared(t *testing.T) {
 	two.expect("vm/max_map_count", "262145")
 	// A key that only the initial network namespace has is written there, although the container is in another one.
 	rmem := guestSysctl(t, ctx, "net/core/rmem_max")
-	t.Cleanup(func() { hostclient(t, ctx, "set", "net.core.rmem_max="+rmem) })
+	putBack(t, "net.core.rmem_max="+rmem)
 	r = set(t, ctx, exitDone, "APPLIED", "--container", one.id, "net.core.rmem_max=4194304")
 	if got := guestSysctl(t, ctx, "net/core/rmem_max"); got != "4194304" || r.Outcomes[0].Scope != "VM" {
 		t.Errorf("net.core.rmem_max: %q, %+v", got, r.Outcomes[0])
@@ -78,15 +82,13 @@ func TestPodIsNotItsGuests(t *testing.T) {
 	own := start(t, ctx, guestctl.Container{ID: "pod-own"})
 	kata := start(t, ctx, guestctl.Container{ID: "pod-kata", Shared: true}) // as stock Kata makes it
 	inGuestIPC := guestSysctl(t, ctx, "kernel/shmmax")
-	somaxconn, shmmax := guestSysctl(t, ctx, "net/core/somaxconn"), kata.sysctl("kernel/shmmax")
-	t.Cleanup(func() { hostclient(t, ctx, "set", "net.core.somaxconn="+somaxconn, "kernel.shmmax="+shmmax) })
-	before := own.sysctl("net/core/somaxconn")
+	somaxconn, shmmax := guestSysctl(t, ctx, "net/core/somaxconn"), kata.sysctls("kernel/shmmax")[0]
+	putBack(t, "net.core.somaxconn="+somaxconn, "kernel.shmmax="+shmmax)
+	before := own.sysctls("net/core/somaxconn")[0]
 
 	set(t, ctx, exitDone, "APPLIED APPLIED", "net.core.somaxconn=777", "kernel.shmmax=7000000")
-	kata.expect("net/core/somaxconn", "777")
-	kata.expect("kernel/shmmax", "7000000")
-	own.expect("net/core/somaxconn", before)
-	own.expect("kernel/shmmax", "18446744073692774399")
+	kata.expect("net/core/somaxconn", "777", "kernel/shmmax", "7000000")
+	own.expect("net/core/somaxconn", before, "kernel/shmmax", "18446744073692774399")
 	if now := guestSysctl(t, ctx, "kernel/shmmax"); now != inGuestIPC {
 		t.Errorf("kernel.shmmax of the guest's own IPC namespace went from %q to %q", inGuestIPC, now)
 	}
@@ -113,8 +115,7 @@ func TestDottedInterface(t *testing.T) {
 		if o := r.Outcomes[0]; o.Key != "net.ipv4.conf.eth0/100.log_martians" || o.Scope != "NET" {
 			t.Errorf("%s: %+v", spelling, o)
 		}
-		c.expect("net/ipv4/conf/eth0.100/log_martians", want)
-		c.expect("net/ipv4/conf/eth0/log_martians", "0")
+		c.expect("net/ipv4/conf/eth0.100/log_martians", want, "net/ipv4/conf/eth0/log_martians", "0")
 	}
 	set(t, ctx, exitInvalid, "ABSENT", "net.ipv4.conf.eth0.100.log_martians=1") // the guest has no such interface
 }
