@@ -9,11 +9,16 @@ import (
 	"strings"
 )
 
-// machinePackages are what the machine itself needs, recognised by a program or file.
+// machinePackages are what the machine itself needs, recognised by a program or file; /usr is merged on every Debian that has
+// the packages of the cache.
 var machinePackages = []struct{ evidence, name string }{
 	{"/usr/bin/qemu-system-x86_64", "qemu-system-x86"}, // boots the guest
 	{"/usr/bin/gcc", "gcc"},                            // builds the reference loop of the benchmark
 	{"/usr/include/stdio.h", "libc6-dev"},
+	{"/usr/bin/strace", "strace"},      // counts system calls
+	{"/usr/bin/nsenter", "util-linux"}, // looks into namespaces from outside, as do the next two
+	{"/usr/sbin/sysctl", "procps"},
+	{"/usr/sbin/ip", "iproute2"},
 }
 
 // installMissing installs the machine's packages, with apt-get update only when it turns out to be needed.
