@@ -31,7 +31,7 @@ test: setup check test-unit test-vm ## run every test, the VM included
 
 .PHONY: test-unit
 test-unit: ## run the tests that need no VM (root: they make namespaces of their own)
-	$(GO) test ./agent/... ./hostclient/... ./guestimage/... ./integration/setup/... ./integration/bench/...
+	$(GO) test -count=1 ./agent/... ./hostclient/... ./guestimage/... ./integration/setup/... ./integration/bench/...
 
 .PHONY: test-vm
 test-vm: ## run the tests in a real VM
