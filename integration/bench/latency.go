@@ -58,9 +58,18 @@ func (r *report) latency(ctx context.Context, dir, agentBinary string, rounds in
 			budget: fmt.Sprintf("≤ %.2f ×", batch.budget), within: a/c <= batch.budget,
 		})
 		o := median(openFirst)
-		r.add(row{what: "  against a loop that opens all keys first", reference: fmt.Sprintf("C loop %.2f µs/key", o), ratio: fmt.Sprintf("%.2f ×", a/o), within: true})
+		r.add(row{what: "  opening all keys first", reference: fmt.Sprintf("C loop %.2f µs/key", o), ratio: fmt.Sprintf("%.2f ×", a/o), within: true})
+		inGo, call, err := g.floors(ctx, dir, rounds, batch.keys)
+		if err != nil {
+			return err
+		}
+		call /= float64(batch.keys)
+		r.add(row{
+			what: "  floor of Go with gRPC", reference: fmt.Sprintf("Go loop %.2f + empty call %.2f µs/key", inGo, call),
+			ratio: fmt.Sprintf("%.2f ×", a/(inGo+call)), within: true,
+		})
 	}
-	if err := r.oneKey(ctx, g, rounds); err != nil {
+	if err := r.oneKey(ctx, g, dir, rounds); err != nil {
 		return err
 	}
 	for range sets {
@@ -113,7 +122,7 @@ func (g *guest) batch(ctx context.Context, rounds, n int) (float64, error) {
 }
 
 // oneKey compares the setting of one key with what people do today.
-func (r *report) oneKey(ctx context.Context, g *guest, rounds int) error {
+func (r *report) oneKey(ctx context.Context, g *guest, dir string, rounds int) error {
 	var ours, theirs []float64
 	key := strings.ReplaceAll(g.keys[0], "/", ".")
 	for i := range rounds * 20 {
@@ -137,6 +146,11 @@ func (r *report) oneKey(ctx context.Context, g *guest, rounds int) error {
 		what: "one key, p50 (p99)", measured: fmt.Sprintf("%.0f µs (%.0f µs)", a, ours[len(ours)*99/100]), reference: fmt.Sprintf("nsenter sysctl -w %.0f µs", b),
 		ratio: fmt.Sprintf("%.0f × faster", b/a), budget: "≥ 60 ×, ≤ 160 µs", within: a <= 160 && b/a >= 60,
 	})
+	inGo, call, err := g.floors(ctx, dir, rounds*5, 1)
+	if err != nil {
+		return err
+	}
+	r.add(row{what: "  floor of Go with gRPC", reference: fmt.Sprintf("Go loop %.1f + empty call %.0f µs", inGo, call), ratio: fmt.Sprintf("%.2f ×", a/(inGo+call)), within: true})
 	return nil
 }
 
