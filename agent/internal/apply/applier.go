@@ -64,6 +64,11 @@ func (a *Applier) begin(ctx context.Context, settings int) error {
 		return err
 	}
 	select {
+	case a.turn <- struct{}{}: // as a rule; waiting costs a timer
+		return nil
+	default:
+	}
+	select {
 	case a.turn <- struct{}{}:
 		return nil
 	case <-ctx.Done():

@@ -33,3 +33,14 @@ func BenchmarkSet1000(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/1000, "µs/key")
 }
+
+func BenchmarkSetOne(b *testing.B) {
+	g := newGuest(b)
+	i := 0
+	for b.Loop() {
+		if _, err := g.Set(context.Background(), request(fmt.Sprintf("net.core.somaxconn=%d", 100+i%2))); err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+}

@@ -50,9 +50,3 @@ func Serve(ctx context.Context, l *Listener, service sysctlv1.SysctlServiceServe
 	<-served
 	return nil
 }
-
-func limitTime(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
-	defer cancel()
-	return handler(ctx, req)
-}
