@@ -1,4 +1,4 @@
 // Package nstest gives tests namespaces and containers of their own on the real kernel. Everything it makes ends with the
-// test. It never touches the namespaces of the machine, and no test that uses it may write a key of VM scope: such a write
-// reaches the whole machine.
+// test. Main keeps a bug in what is tested from reaching the machine's own namespaces; keys of VM scope are the machine's
+// whatever the namespaces, so a test here must never write one: that belongs into a VM.
 package nstest
