@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"kata-sysctl/agent/internal/endpoint"
 	"kata-sysctl/agent/internal/kernelmap"
 	"kata-sysctl/agent/internal/policy"
 )
@@ -83,7 +84,7 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 		fmt.Fprint(stderr, usage)
 		flags.PrintDefaults()
 	}
-	flags.StringVar(&cfg.listen, "listen", "vsock:10777", "`address` to listen on: vsock:PORT, or unix:PATH for development")
+	flags.StringVar(&cfg.listen, "listen", fmt.Sprintf("vsock:%d", endpoint.DefaultPort), "`address` to listen on: vsock:PORT, or unix:PATH for development")
 	flags.StringVar(&cfg.policy, "policy", "", "policy `file` (default /etc/kata-sysctl/policy.toml if it exists, else the embedded policy)")
 	flags.StringVar(&cfg.state, "state-dir", "/run/kata-sysctl", "`directory` of the undo log, in memory")
 	flags.StringVar(&cfg.logLevel, "log-level", "info", "`level`: debug, info, warning or error")

@@ -48,7 +48,7 @@ func serve(ctx context.Context, cfg config, stderr io.Writer) error {
 		return err
 	}
 	if err := tune(); err != nil {
-		return err
+		log.WithError(err).Warn("large batches may fail")
 	}
 	rules, source, digest, err := loadPolicy(cfg.policy)
 	if err != nil {
@@ -58,13 +58,7 @@ func serve(ctx context.Context, cfg config, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	recovered, err := applier.Recover(ctx)
-	if err != nil {
-		return fmt.Errorf("put back the batch that an earlier agent left half done: %w", err)
-	}
-	if len(recovered) > 0 {
-		log.WithField("settings", len(recovered)).Warn("put back a batch that an earlier agent left half done")
-	}
+	recoverBatch(ctx, applier, log)
 	turnedAway := newRefusals(log)
 	listener, err := endpoint.Listen(cfg.listen, endpoint.Options{RequirePrivilegedPort: cfg.requirePrivilegedPort}, turnedAway.log)
 	if err != nil {
@@ -95,6 +89,27 @@ func serve(ctx context.Context, cfg config, stderr io.Writer) error {
 	err = endpoint.Serve(ctx, listener, service.New(applier, about, listener.Refused, log))
 	log.Info("stopped")
 	return err
+}
+
+// recoverBatch puts back the batch that an earlier agent left half done. An agent that can't do it serves all the same: a VM
+// that nobody can tune any more would be worse.
+func recoverBatch(ctx context.Context, applier *apply.Applier, log *logrus.Entry) {
+	recovered, err := applier.Recover(ctx)
+	back := 0
+	for _, o := range recovered {
+		switch o.Status {
+		case apply.RolledBack:
+			back++
+		case apply.RollbackFailed:
+			log.WithFields(logrus.Fields{"key": o.Key, "reason": o.Reason}).Error("a key that an earlier agent wrote could not be put back")
+		}
+	}
+	if back > 0 {
+		log.WithField("settings", back).Warn("put back a batch that an earlier agent left half done")
+	}
+	if err != nil {
+		log.WithError(err).Error("could not put back the batch that an earlier agent left half done")
+	}
 }
 
 // tune makes the runtime small: one P, since the kernel is the slow part, and an early garbage collection. The environment

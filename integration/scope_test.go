@@ -135,6 +135,11 @@ func TestKeysOfALateModule(t *testing.T) {
 		t.Errorf("%+v", r.Outcomes[0])
 	}
 	c.expect("net/netfilter/nf_conntrack_tcp_loose", "0")
+	// In one set like in every namespace, but the VM's: the kernel shows it read-only in a container's.
+	set(t, ctx, exitDone, "APPLIED", "--container", c.id, "net.netfilter.nf_conntrack_max=50000")
+	if got := guestSysctl(t, ctx, "net/netfilter/nf_conntrack_max"); got != "50000" {
+		t.Errorf("net.netfilter.nf_conntrack_max of the VM is %q", got)
+	}
 	if got := guestSysctl(t, ctx, "net/netfilter/nf_conntrack_tcp_loose"); got != "1" {
 		t.Errorf("the guest's own is %q, want 1", got)
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/sys/unix"
-
 	"kata-sysctl/agent/internal/container"
 	"kata-sysctl/agent/internal/journal"
 	"kata-sysctl/agent/internal/kernelmap"
@@ -123,12 +121,18 @@ func (a *Applier) inside(t *container.Target, types int, f func()) error {
 	switch {
 	case errors.Is(err, nsthread.ErrStranded):
 		return failure(KindInternal, "%w", err)
-	case errors.Is(err, unix.ESRCH):
-		return failure(KindNoContainer, "%s has just ended: %w", t.Name, err)
 	case err != nil:
 		return failure(KindInternal, "enter the namespaces of %s: %w", t.Name, err)
 	}
 	return nil
+}
+
+// measured is the failure of a measurement of the kernel.
+func measured(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return failure(KindCancelled, "%w; nothing was written", err)
+	}
+	return failure(KindInternal, "%w", err)
 }
 
 // about says which key an error is about.

@@ -78,6 +78,7 @@ func newGuest(t testing.TB) *guest {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { undo.Close() })
 	g.Applier = apply.New(apply.Applier{Tree: tree, Home: home, Scopes: scopes, Policy: rules, Containers: containers, Journal: undo})
 	return g
 }
@@ -438,7 +439,7 @@ func TestGet(t *testing.T) {
 	g := newGuest(t)
 	addLink(t, g.c1, "eth0.100")
 	keys := []string{"net.core.somaxconn", "kernel.shmmax", "kernel.domainname", "vm.max_map_count", "net.ipv4.conf.eth0.100.rp_filter",
-		"no.such", "a..b", "net.ipv4", "net.ipv4.route.flush", "kernel.pid_max"}
+		"no.such", "a..b", "net.ipv4", "net.ipv4.route.flush", "kernel.ns_last_pid"}
 	readings, err := g.Get(context.Background(), "c1", keys)
 	if err != nil {
 		t.Fatal(err)
@@ -449,7 +450,7 @@ func TestGet(t *testing.T) {
 	}{
 		{sysctl.ScopeNet, ""}, {sysctl.ScopeIPC, ""}, {sysctl.ScopeUTS, ""}, {sysctl.ScopeVM, ""}, {sysctl.ScopeNet, ""},
 		{sysctl.ScopeAbsent, "no such key"}, {sysctl.ScopeUnknown, "empty segment"}, {sysctl.ScopeAbsent, "no such key"},
-		{sysctl.ScopeNet, "write-only"}, {sysctl.ScopePID, ""},
+		{sysctl.ScopeNet, "write-only"}, {sysctl.ScopePID, "PID namespace"},
 	} {
 		r := readings[i]
 		if r.Scope != want.scope || !strings.Contains(r.Reason, want.reason) || (r.Value == nil) != (want.reason != "") {
@@ -498,10 +499,7 @@ func TestList(t *testing.T) {
 func TestRecover(t *testing.T) {
 	g := newGuest(t)
 	g.must(t, request("net.core.somaxconn=50", "kernel.shmmax=2000000"), apply.Applied, apply.Applied)
-	undo, err := journal.Open(g.state)
-	if err != nil {
-		t.Fatal(err)
-	}
+	undo := g.Journal
 	outcomes := g.must(t, request("net.core.somaxconn=60", "kernel.shmmax=3000000"), apply.Applied, apply.Applied)
 	var records []journal.Record
 	for _, o := range outcomes {

@@ -34,7 +34,7 @@ func (b *batch) classify(ctx context.Context) error {
 		case e.Scope == sysctl.ScopeAbsent:
 			e.reject(Absent, absentReason(e.key))
 		case (e.Scope == sysctl.ScopeUser || e.Scope == sysctl.ScopePID) && b.req.Container != "":
-			e.reject(Invalid, fmt.Sprintf("each %s namespace has its own value, and the agent can't enter the container's; without a container the value of the VM is set", e.Scope))
+			e.reject(Invalid, unreachable(e.Scope))
 		case seen[e.key.Path()]:
 			e.reject(Invalid, "the key is given twice in one batch")
 		}
@@ -42,6 +42,11 @@ func (b *batch) classify(ctx context.Context) error {
 		e.Notes = b.notes(e)
 	}
 	return nil
+}
+
+// unreachable explains a key of a container's USER or PID namespace.
+func unreachable(scope sysctl.Scope) string {
+	return fmt.Sprintf("each %s namespace has its own value, and the agent can't enter the container's; without a container it is the VM's", scope)
 }
 
 func (b *batch) notes(e *entry) []string {
@@ -86,7 +91,7 @@ func (a *Applier) classify(ctx context.Context, target *container.Target, keys [
 	if needsComplete {
 		m, err := a.Scopes.Complete(ctx)
 		if err != nil {
-			return nil, failure(KindInternal, "%w", err)
+			return nil, measured(ctx, err)
 		}
 		for i := range found {
 			if found[i].scope == sysctl.ScopeVM {
@@ -130,7 +135,7 @@ func (a *Applier) lookLive(ctx context.Context, target *container.Target, found 
 		if !ok {
 			var err error
 			if m, err = a.Scopes.Refresh(ctx); err != nil {
-				return failure(KindInternal, "%w", err)
+				return measured(ctx, err)
 			}
 			scope = lookup(m, found[i].key)
 		}

@@ -16,7 +16,7 @@ type ScopeCount struct {
 func (a *Applier) ScopeCounts(ctx context.Context) ([]ScopeCount, error) {
 	m, err := a.Scopes.Complete(ctx)
 	if err != nil {
-		return nil, failure(KindInternal, "%w", err)
+		return nil, measured(ctx, err)
 	}
 	byScope := m.Counts()
 	var counts []ScopeCount

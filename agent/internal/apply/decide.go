@@ -27,10 +27,20 @@ func (b *batch) decide(context.Context) error {
 // open opens every file and reads every value, before anything is written: what can't be opened or could not be put back is
 // found here. The files stay open to the end, so that what is written and what is put back is the file that was looked at.
 func (b *batch) open(context.Context) error {
-	return b.enter(b.good(), func(e *entry) bool {
+	good := b.good()
+	err := b.enter(good, func(e *entry) bool {
 		e.open(b.a.Tree, &b.a.buf)
 		return true
 	})
+	if err != nil {
+		return err
+	}
+	for _, e := range good {
+		if e.Status == Failed {
+			return &Error{Kind: KindInternal, Outcomes: b.outcomes(), Err: about(e.Key, fmt.Errorf("%s; nothing was written", e.Reason))}
+		}
+	}
+	return nil
 }
 
 func (e *entry) open(tree *procsys.Tree, buf *procsys.Buffer) {
@@ -55,7 +65,7 @@ func (e *entry) open(tree *procsys.Tree, buf *procsys.Buffer) {
 		e.reject(ReadOnly, "the kernel shows the key read-only")
 		e.readOnly(tree, buf)
 	default:
-		e.reject(Failed, "the kernel refused access: "+err.Error())
+		e.reject(Failed, "the key could not be opened: "+err.Error())
 	}
 	if !e.opened {
 		return
@@ -75,6 +85,9 @@ func (e *entry) open(tree *procsys.Tree, buf *procsys.Buffer) {
 	}
 	e.old = string(value)
 	e.Before = &e.old
+	if e.oneWay == "" && !sysctl.CanWriteBack(e.old) {
+		e.oneWay = "its value can't be written back: it is too long or has line breaks"
+	}
 }
 
 func (e *entry) writeOnly(tree *procsys.Tree) bool {

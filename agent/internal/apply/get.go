@@ -53,6 +53,8 @@ func (a *Applier) Get(ctx context.Context, containerID string, keys []string) ([
 		switch {
 		case f.scope == sysctl.ScopeAbsent:
 			r.Reason = absentReason(f.key)
+		case (f.scope == sysctl.ScopeUser || f.scope == sysctl.ScopePID) && containerID != "":
+			r.Reason = unreachable(f.scope)
 		case f.scope.PerNamespace():
 			inside = append(inside, j)
 		default:

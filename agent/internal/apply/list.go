@@ -29,15 +29,20 @@ func (a *Applier) List(ctx context.Context, containerID string, globs []string) 
 	defer target.Close()
 	m, err := a.Scopes.Complete(ctx)
 	if err != nil {
-		return nil, failure(KindInternal, "%w", err)
+		return nil, measured(ctx, err)
 	}
 	l := lister{a: a, m: m, target: target, patterns: patterns}
-	if err := l.visit(sysctl.Scope.PerNamespace, func(f func()) error { return a.inside(target, nsthread.All, f) }); err != nil {
+	if err := l.run(); err != nil {
 		return nil, err
 	}
-	shared := func(scope sysctl.Scope) bool { return !scope.PerNamespace() }
-	if err := l.visit(shared, func(f func()) error { f(); return nil }); err != nil {
-		return nil, err
+	if l.stale { // a module has brought keys
+		if l.m, err = a.Scopes.Refresh(ctx); err != nil {
+			return nil, measured(ctx, err)
+		}
+		l.found = nil
+		if err := l.run(); err != nil {
+			return nil, err
+		}
 	}
 	sort.Slice(l.found, func(i, j int) bool { return l.found[i].key.Path() < l.found[j].key.Path() })
 	readings := make([]Reading, len(l.found))
@@ -58,6 +63,15 @@ type lister struct {
 	target   *container.Target
 	patterns []sysctl.Pattern
 	found    []listed
+	stale    bool // the map lacks a key that is there
+}
+
+func (l *lister) run() error {
+	if err := l.visit(sysctl.Scope.PerNamespace, func(f func()) error { return l.a.inside(l.target, nsthread.All, f) }); err != nil {
+		return err
+	}
+	shared := func(scope sysctl.Scope) bool { return !scope.PerNamespace() }
+	return l.visit(shared, func(f func()) error { f(); return nil })
 }
 
 // visit walks the tree in the namespaces that enter leads to and reads the keys whose scope belongs there.
@@ -67,7 +81,13 @@ func (l *lister) visit(belongs func(sysctl.Scope) bool, enter func(func()) error
 	err := enter(func() {
 		from := len(l.found)
 		walkErr = l.a.Tree.Walk(func(k sysctl.Key, _ procsys.Attr) {
-			if scope := lookup(l.m, k); belongs(scope) && l.matches(k) {
+			if !l.matches(k) {
+				return
+			}
+			if _, ok := l.m.Lookup(k); !ok {
+				l.stale = true
+			}
+			if scope := lookup(l.m, k); belongs(scope) {
 				r := Reading{Key: k.String(), Scope: scope, Namespace: string(l.target.ID(scope))}
 				l.found = append(l.found, listed{r, k})
 			}

@@ -6,15 +6,17 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"kata-sysctl/agent/internal/journal"
 	"kata-sysctl/agent/internal/procsys"
 	"kata-sysctl/agent/internal/sysctl"
 )
 
 // record writes the undo log, so that an agent that is killed in the middle of a batch puts it back when it starts again.
-// A batch of one write needs none: the kernel does a write or does not.
+// A single number needs none: the kernel stores it or does not, while a vector may be stored in part.
 func (b *batch) record() error {
-	if b.req.BestEffort || len(b.order)+len(b.watched) < 2 {
+	if b.req.BestEffort || len(b.order)+len(b.watched) < 2 && !slices.ContainsFunc(b.order, func(e *entry) bool { return e.typ.Fields > 1 }) {
 		return nil
 	}
 	records := func(yield func(journal.Record) bool) {
@@ -42,12 +44,19 @@ func (b *batch) rollback(cause error) error {
 	if b.moving {
 		rounds = 2
 	}
-	var entering error
+	var entering []error
 	for range rounds {
-		entering = b.enter(undo, func(e *entry) bool {
-			e.restore(&b.a.buf)
-			return true
-		})
+		entering = nil
+		// Whatever can't be entered must not keep the others from being put back.
+		for _, group := range groups(undo) {
+			err := b.enter(group, func(e *entry) bool {
+				e.restore(&b.a.buf)
+				return true
+			})
+			if err != nil {
+				entering = append(entering, err)
+			}
+		}
 	}
 	for _, e := range b.order {
 		if e.bad() {
@@ -56,7 +65,21 @@ func (b *batch) rollback(cause error) error {
 		e.reject(NotAttempted, "an earlier setting of the batch failed")
 		e.After = e.Before
 	}
-	return b.rolledBack(cause, entering)
+	return b.rolledBack(cause, errors.Join(entering...))
+}
+
+// groups parts entries where the namespaces to enter change.
+func groups(entries []*entry) [][]*entry {
+	var parts [][]*entry
+	for len(entries) > 0 {
+		n := slices.IndexFunc(entries, func(e *entry) bool { return e.Scope.PerNamespace() != entries[0].Scope.PerNamespace() })
+		if n < 0 {
+			n = len(entries)
+		}
+		parts = append(parts, entries[:n])
+		entries = entries[n:]
+	}
+	return parts
 }
 
 // restore puts the old value back and makes sure that it is there. A failed setting stays Failed or Mismatch, so that its
@@ -71,11 +94,17 @@ func (e *entry) restore(buf *procsys.Buffer) {
 	if e.Status == Applied {
 		e.reject(RolledBack, "put back because another setting of the batch failed")
 	}
+	if e.wrote && e.facts.Loses != "" {
+		e.Notes = append(e.Notes, "what it may have destroyed is not put back: "+e.facts.Loses)
+	}
 }
 
 // putBack writes the old value, unless it is there, and returns what can be read then.
 func (e *entry) putBack(buf *procsys.Buffer) (string, error) {
 	now, err := e.file.Read(buf)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) {
+		return e.old, nil // the interface or the namespace is gone, and its values with it
+	}
 	if err != nil || string(now) == e.old {
 		return e.old, err
 	}
@@ -93,38 +122,39 @@ func (e *entry) putBack(buf *procsys.Buffer) (string, error) {
 
 // rolledBack makes the error of a batch that was rolled back.
 func (b *batch) rolledBack(cause, entering error) error {
-	kind := KindRolledBack
-	var stuck []error
-	if entering != nil {
-		stuck = append(stuck, entering)
-	}
-	for _, e := range slices.Concat(b.order, b.watched) {
-		switch {
-		case e.err != nil:
-			reason := "could not be put back: " + e.err.Error()
-			if e.Reason != "" && e.Status != RollbackFailed {
-				reason = e.Reason + "; " + reason
-			}
-			e.reject(RollbackFailed, reason)
-			stuck = append(stuck, about(e.Key, e.err))
-		case e.wrote && e.Status == Applied && e.Before != nil:
-			e.reject(RollbackFailed, "could not be put back: its namespaces could not be entered again")
-		case e.wrote && e.Status == Applied:
-			e.Notes = append(e.Notes, "it can't be undone")
-		}
-	}
 	if cause == nil {
 		cause = b.firstFailure()
 	}
-	var carried *Error
-	if errors.As(cause, &carried) && carried.Kind == KindInternal {
-		kind = KindInternal
+	stuck := []error{entering}
+	for _, e := range slices.Concat(b.order, b.watched) {
+		var why error
+		switch {
+		case e.err != nil:
+			why = fmt.Errorf("could not be put back: %w", e.err)
+		case e.wrote && e.Status == Applied && e.Before == nil:
+			why = errors.New("was written and can't be undone: " + e.oneWay)
+		case e.wrote && e.Status == Applied:
+			why = errors.New("could not be put back: its namespaces could not be entered again")
+		default:
+			continue
+		}
+		reason := why.Error()
+		if e.Reason != "" {
+			reason = e.Reason + "; " + reason
+		}
+		e.reject(RollbackFailed, reason)
+		stuck = append(stuck, about(e.Key, why))
 	}
-	if len(stuck) > 0 {
-		return &Error{Kind: KindRollbackFailed, Outcomes: b.outcomes(), Err: fmt.Errorf("%w; putting the batch back failed too: %w", cause, errors.Join(stuck...))}
+	if err := errors.Join(stuck...); err != nil {
+		err = errors.Join(err, b.a.Journal.SetAside())
+		return &Error{Kind: KindRollbackFailed, Outcomes: b.outcomes(), Err: fmt.Errorf("%w; not everything could be put back: %w", cause, err)}
 	}
 	if err := b.a.Journal.End(); err != nil {
 		return &Error{Kind: KindInternal, Outcomes: b.outcomes(), Err: fmt.Errorf("%w; everything was put back, but %w", cause, err)}
+	}
+	kind := KindRolledBack
+	if carried, ok := errors.AsType[*Error](cause); ok {
+		kind = carried.Kind
 	}
 	return &Error{Kind: kind, Outcomes: b.outcomes(), Err: fmt.Errorf("%w; everything was put back and verified", cause)}
 }
@@ -139,18 +169,24 @@ func (b *batch) firstFailure() error {
 }
 
 // Recover puts back the batch that the undo log tells of: an agent was killed in the middle of it. It returns what became
-// of its keys; without an undo log there are none.
+// of its keys; without an undo log there are none. What can't be put back does not come back with the next try either: the log is
+// set aside, under the name that the error gives.
 func (a *Applier) Recover(ctx context.Context) ([]Outcome, error) {
 	id, records, err := a.Journal.Pending()
-	if err != nil || len(records) == 0 {
-		return nil, err
+	if err != nil {
+		return nil, errors.Join(err, a.Journal.SetAside())
 	}
-	b := &batch{a: a, req: Request{Container: id}, entries: make([]entry, len(records))}
-	var gone *Error
-	if err := b.resolve(); errors.As(err, &gone) && gone.Kind == KindNoContainer {
-		return nil, a.Journal.End() // its namespaces, and so its values, ended with it
-	} else if err != nil {
-		return nil, err
+	if len(records) == 0 {
+		return nil, nil
+	}
+	b := &batch{a: a, req: Request{Container: id}, entries: make([]entry, len(records)), moving: true}
+	if err := b.resolve(); err != nil {
+		// A container that has gone took its own namespaces along, but not the VM's values, nor those of namespaces that it
+		// shared with the pod.
+		b.req.Container = ""
+		if err := b.resolve(); err != nil {
+			return nil, errors.Join(err, a.Journal.SetAside())
+		}
 	}
 	defer b.close()
 	for i, r := range records {
@@ -161,7 +197,7 @@ func (a *Applier) Recover(ctx context.Context) ([]Outcome, error) {
 		}
 	}
 	if err := b.open(ctx); err != nil {
-		return nil, err
+		return b.outcomes(), errors.Join(err, a.Journal.SetAside())
 	}
 	b.order = b.good()
 	for i := range b.entries {
@@ -171,10 +207,9 @@ func (a *Applier) Recover(ctx context.Context) ([]Outcome, error) {
 			e.typ = e.facts.Type(e.old)
 		}
 	}
-	b.moving = true
-	var end *Error
-	if err := b.rollback(errors.New("the agent was killed in the middle of a batch")); errors.As(err, &end) && end.Kind != KindRolledBack {
-		return end.Outcomes, end
+	err = b.rollback(errors.New("the agent was killed in the middle of a batch"))
+	if end, ok := errors.AsType[*Error](err); ok && end.Kind == KindRolledBack {
+		err = nil
 	}
-	return b.outcomes(), nil
+	return b.outcomes(), err
 }

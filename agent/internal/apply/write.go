@@ -10,7 +10,7 @@ import (
 	"kata-sysctl/agent/internal/sysctl"
 )
 
-// write writes the good entries and reads each back, parents first and one-way keys last. It stops at the first failure,
+// write writes the good entries and reads each back, parents first and what can't be undone last. It stops at the first failure,
 // unless the batch is best effort. Once it has begun, it does not look at the context: a batch is never left half done.
 func (b *batch) write(context.Context) error {
 	b.order = ranked(b.good())
@@ -47,9 +47,11 @@ func ranked(entries []*entry) []*entry {
 	order := make([]*entry, 0, len(entries))
 	ranks := make([]int, len(entries))
 	for i, e := range entries {
-		ranks[i] = sysctl.Rank(e.key, e.facts)
+		if ranks[i] = sysctl.Rank(e.key, e.facts); e.oneWay != "" {
+			ranks[i] = sysctl.Ranks
+		}
 	}
-	for rank := range sysctl.Ranks {
+	for rank := range sysctl.Ranks + 1 {
 		for i, e := range entries {
 			if ranks[i] == rank {
 				order = append(order, e)
@@ -97,7 +99,7 @@ func (e *entry) write(buf *procsys.Buffer, acceptKernelValue bool) {
 		return
 	}
 	e.Status = Applied
-	if e.typ.Tick {
+	if e.typ.Slack > 0 {
 		e.Notes = append(e.Notes, "the kernel rounds it to its clock ticks: "+after)
 	}
 }
@@ -131,16 +133,9 @@ func (b *batch) watch() error {
 	var err error
 	entering := b.enter(b.order, func(e *entry) bool {
 		for _, pattern := range e.moves {
-			var keys []sysctl.Key
-			if keys, err = b.a.Tree.Glob(pattern); err != nil {
+			if err = b.watchAll(pattern, e.Scope, set); err != nil {
 				err = failure(KindInternal, "%s: look at the keys that it moves: %w; nothing was written", e.Key, err)
 				return false
-			}
-			for _, k := range keys {
-				if !set[k.Path()] {
-					set[k.Path()] = true
-					b.watchOne(k, e.Scope)
-				}
 			}
 		}
 		return true
@@ -148,15 +143,36 @@ func (b *batch) watch() error {
 	return errors.Join(entering, err)
 }
 
-func (b *batch) watchOne(k sysctl.Key, scope sysctl.Scope) {
-	w := &entry{key: k, facts: sysctl.FactsOf(k), Outcome: Outcome{Key: k.String(), Scope: scope}}
-	w.open(b.a.Tree, &b.a.buf)
-	if w.Before == nil || w.bad() {
-		w.close() // read-only, write-only, or gone: it can't be put back
-		return
+// maxWatched bounds the open files of a batch.
+const maxWatched = MaxSettings
+
+// watchAll watches the keys of a pattern that are not in set, and puts them there.
+func (b *batch) watchAll(pattern sysctl.Pattern, scope sysctl.Scope, set map[string]bool) error {
+	keys, err := b.a.Tree.Glob(pattern)
+	if err != nil {
+		return err
 	}
-	w.typ = w.facts.Type(w.old)
-	b.watched = append(b.watched, w)
+	for _, k := range keys {
+		if set[k.Path()] {
+			continue
+		}
+		set[k.Path()] = true
+		if len(b.watched) >= maxWatched {
+			return fmt.Errorf("there are more than %d", maxWatched)
+		}
+		w := &entry{key: k, facts: sysctl.FactsOf(k), Outcome: Outcome{Key: k.String(), Scope: scope}}
+		w.open(b.a.Tree, &b.a.buf)
+		switch {
+		case w.Status == Failed:
+			return errors.New(w.Reason)
+		case w.Before == nil || w.bad():
+			w.close() // read-only, write-only, or gone: it can't be put back
+			continue
+		}
+		w.typ = w.facts.Type(w.old)
+		b.watched = append(b.watched, w)
+	}
+	return nil
 }
 
 // settle looks once more at the keys that may have moved each other, reports what else moved, and ends the batch: rolled
@@ -165,7 +181,10 @@ func (b *batch) settle(context.Context) error {
 	if err := b.checkMoves(); err != nil {
 		return b.rollback(err)
 	}
-	if b.req.BestEffort || !slices.ContainsFunc(b.order, func(e *entry) bool { return e.failed(b.req.AcceptKernelValue) }) {
+	if b.req.BestEffort {
+		return b.endBestEffort()
+	}
+	if !slices.ContainsFunc(b.order, func(e *entry) bool { return e.failed(b.req.AcceptKernelValue) }) {
 		return b.commit()
 	}
 	return b.rollback(nil)
@@ -190,7 +209,7 @@ func (b *batch) checkMoves() error {
 	}
 	return b.enter(b.watched, func(w *entry) bool {
 		after, err := w.file.Read(&b.a.buf)
-		if err != nil || string(after) == w.old {
+		if err != nil || string(after) == w.old { // a key that is gone by now moved with its interface
 			return true
 		}
 		w.wrote = true // to be put back in a rollback
@@ -202,6 +221,21 @@ func (b *batch) checkMoves() error {
 		}
 		return true
 	})
+}
+
+// endBestEffort ends a batch that stays but for the settings that failed, which were put back one by one.
+func (b *batch) endBestEffort() error {
+	var stuck []error
+	for _, e := range b.order {
+		if e.err != nil {
+			e.reject(RollbackFailed, e.Reason+"; could not be put back: "+e.err.Error())
+			stuck = append(stuck, about(e.Key, e.err))
+		}
+	}
+	if len(stuck) > 0 {
+		return &Error{Kind: KindRollbackFailed, Outcomes: b.outcomes(), Err: fmt.Errorf("putting back what failed has failed: %w", errors.Join(stuck...))}
+	}
+	return nil
 }
 
 // commit ends a batch that stays.

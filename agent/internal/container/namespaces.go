@@ -43,14 +43,14 @@ func indexOf(scope sysctl.Scope) int {
 type Target struct {
 	// Name is the target in words, for messages.
 	Name string
-	// Joins are the ways in, in order.
+	// Joins are the ways in, one a kind of namespace. They pin the namespaces themselves: a process that was asked for its
+	// namespaces later might have moved to others.
 	Joins []Join
 
 	ids [len(kinds)]Identity
-	fds []int // closed with the Target
 }
 
-// A Join is a descriptor for setns(2) and the kinds of namespaces to take from it, CLONE_NEWNET and so on.
+// A Join is a namespace file for setns(2) and its kind, CLONE_NEWNET and so on.
 type Join struct {
 	FD    int
 	Types int
@@ -65,20 +65,20 @@ func (t *Target) ID(scope sysctl.Scope) Identity {
 	return ""
 }
 
+// pin takes over the file of a namespace of kind i.
+func (t *Target) pin(i, fd int) error {
+	t.Joins = append(t.Joins, Join{FD: fd, Types: kinds[i].flag})
+	var err error
+	t.ids[i], err = identifyFile(fd)
+	return err
+}
+
 // Close lets go of the namespaces.
 func (t *Target) Close() error {
 	var errs []error
-	for _, fd := range t.fds {
-		errs = append(errs, unix.Close(fd))
+	for _, join := range t.Joins {
+		errs = append(errs, unix.Close(join.FD))
 	}
-	t.fds = nil
+	t.Joins = nil
 	return errors.Join(errs...)
-}
-
-func identify(dirfd int, path string) (Identity, error) {
-	var st unix.Stat_t
-	if err := unix.Fstatat(dirfd, path, &st, 0); err != nil {
-		return "", err
-	}
-	return identityOf(&st), nil
 }

@@ -36,20 +36,21 @@ type Resolver struct {
 // NewResolver returns a Resolver that reads processes from the procfs behind the descriptor proc, which stays the caller's.
 func NewResolver(paths Paths, proc int) (*Resolver, error) {
 	r := &Resolver{paths: paths, proc: proc, inits: map[string]initProcess{}}
+	var own Target
 	for i, kind := range kinds {
-		var err error
 		// The links of the process are those of its main thread, which stays at home (see nsthread).
-		if r.own[i], err = identify(proc, fmt.Sprintf("%d/ns/%s", os.Getpid(), kind.name)); err != nil {
-			return nil, fmt.Errorf("the agent's own %s namespace: %w", kind.name, err)
+		if err := r.pinOf(&own, os.Getpid(), i); err != nil {
+			return nil, errors.Join(fmt.Errorf("the agent's own %s namespace: %w", kind.name, err), own.Close())
 		}
 	}
-	return r, nil
+	r.own = own.ids
+	return r, own.Close()
 }
 
 // maxRemembered bounds the memory of containers that are long gone.
 const maxRemembered = 4096
 
-// Container pins the namespaces of a container by the pidfd of its init process. The error is a *NotFoundError if there is
+// Container pins the namespaces of a container, which are those of its init process. The error is a *NotFoundError if there is
 // no such container or if it has no process.
 func (r *Resolver) Container(id string) (*Target, error) {
 	if err := checkID(id); err != nil {
@@ -59,18 +60,29 @@ func (r *Resolver) Container(id string) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := 0
-	t := &Target{Name: "container " + id, fds: []int{pidfd}}
-	for i, kind := range kinds {
-		all |= kind.flag
-		t.ids[i], err = identify(r.proc, fmt.Sprintf("%d/ns/%s", p.pid, kind.name))
-		if err != nil {
-			// The process is pinned but may have ended: then its namespaces are gone from /proc.
-			return nil, errors.Join(&NotFoundError{ID: id, Reason: "its init process has just ended"}, t.Close())
+	t := &Target{Name: "container " + id}
+	for i := range kinds {
+		if err = r.pinOf(t, p.pid, i); err != nil {
+			break
 		}
 	}
-	t.Joins = []Join{{FD: pidfd, Types: all}}
+	if err == nil {
+		// As long as the process lives its pid is its own, so the files were its own too.
+		err = unix.PidfdSendSignal(pidfd, 0, nil, 0)
+	}
+	if err = errors.Join(err, unix.Close(pidfd)); err != nil {
+		return nil, errors.Join(&NotFoundError{ID: id, Reason: "its init process has just ended"}, err, t.Close())
+	}
 	return t, nil
+}
+
+// pinOf pins the namespace of kind i of a process.
+func (r *Resolver) pinOf(t *Target, pid, i int) error {
+	fd, err := unix.Openat(r.proc, fmt.Sprintf("%d/ns/%s", pid, kinds[i].name), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	return t.pin(i, fd)
 }
 
 // Pod pins the namespaces of the pod.
@@ -86,9 +98,7 @@ func (r *Resolver) Pod() (*Target, error) {
 			continue
 		}
 		if err == nil {
-			t.fds = append(t.fds, fd)
-			t.Joins = append(t.Joins, Join{FD: fd, Types: kind.flag})
-			t.ids[i], err = identifyPinned(fd)
+			err = t.pin(i, fd)
 		}
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("the pod's %s namespace: %s: %w", kind.name, file, err), t.Close())
@@ -97,7 +107,7 @@ func (r *Resolver) Pod() (*Target, error) {
 	return t, nil
 }
 
-func identifyPinned(fd int) (Identity, error) {
+func identifyFile(fd int) (Identity, error) {
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(fd, &fs); err != nil {
 		return "", fmt.Errorf("statfs: %w", err)

@@ -15,6 +15,7 @@ import (
 
 	"kata-sysctl/agent/internal/container"
 	"kata-sysctl/agent/internal/nstest"
+	"kata-sysctl/agent/internal/nsthread"
 	"kata-sysctl/agent/internal/sysctl"
 )
 
@@ -215,5 +216,33 @@ func TestPodWithPlainFile(t *testing.T) {
 	}
 	if _, err := r.Pod(); err == nil || !strings.Contains(err.Error(), "not a namespace") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A container's init may move to other namespaces when it has been resolved: what is entered is what was identified.
+func TestNamespacesArePinned(t *testing.T) {
+	bundles := t.TempDir()
+	r := newResolver(t, bundles)
+	dir, path := nstest.Cgroup(t, "moving")
+	nstest.Bundle(t, bundles, "moving", path)
+	p := nstest.Start(t, unix.CLONE_NEWPID, dir)
+	target, err := r.Container("moving")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	want := target.ID(sysctl.ScopeNet)
+	checkTarget(t, target, p.Pid)
+	p.Kill() // its namespaces stay, pinned
+	var joins []nsthread.Join
+	for _, join := range target.Joins {
+		joins = append(joins, nsthread.Join(join))
+	}
+	var inside unix.Stat_t
+	if err := nstest.Home(t).Do(joins, func() { err = unix.Stat("/proc/thread-self/ns/net", &inside) }); err != nil {
+		t.Fatal(err)
+	}
+	if got := container.Identity(fmt.Sprintf("%d:%d", inside.Dev, inside.Ino)); err != nil || got != want {
+		t.Errorf("inside %s, %v, want %s", got, err, want)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"kata-sysctl/agent/internal/sysctl"
 )
@@ -21,20 +22,32 @@ type Record struct {
 	Old       string
 }
 
-// A Journal is the undo log of one batch at a time.
+// A Journal is the undo log of one batch at a time. It belongs to one process.
 type Journal struct {
 	path string
+	lock *os.File
 	open bool   // a batch is recorded
 	buf  []byte // room for the next log
 }
 
-// Open returns the journal in dir, which is created with mode 0700.
+// Open returns the journal in dir, which is created with mode 0700. It is an error if another process has it.
 func Open(dir string) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("undo log: %w", err)
 	}
-	return &Journal{path: filepath.Join(dir, "undo")}, nil
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("undo log: %w", err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("undo log: %s is locked: does another agent run? %w", lock.Name(), err)
+	}
+	return &Journal{path: filepath.Join(dir, "undo"), lock: lock}, nil
 }
+
+// Close lets another process have the journal. A recorded batch stays recorded.
+func (j *Journal) Close() error { return j.lock.Close() }
 
 // header is the first line of the file; the container follows as the next one, then a line a record: path, scope, namespace
 // and quoted old value, separated by tabs.
@@ -72,6 +85,20 @@ func (j *Journal) End() error {
 	}
 	j.open = false
 	return nil
+}
+
+// SetAside keeps a log that can't be put back for whoever looks into it, and makes room for the next one. The error says where
+// it is; nil if there was no log.
+func (j *Journal) SetAside() error {
+	aside := j.path + ".failed"
+	switch err := os.Rename(j.path, aside); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("undo log: %w", err)
+	}
+	j.open = false
+	return fmt.Errorf("undo log: kept as %s", aside)
 }
 
 // Pending returns the batch that an earlier agent did not end; no records if there is none.

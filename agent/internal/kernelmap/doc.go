@@ -1,4 +1,5 @@
-// Package kernelmap measures which scope each key has on the running kernel. No list of names decides it.
+// Package kernelmap measures which scope each key has on the running kernel. No prefix decides it; the few keys that can't be
+// told without a write are named, each with its kernel source: unmeasurable here, SharedAnyway in sysctl's catalog.
 //
 // A namespaced key has a table entry, and so an inode, of its own in every namespace: a key whose inode in a fresh NET or
 // IPC namespace is another one than at home, while both are held open, is namespaced; the same inode is the same variable.

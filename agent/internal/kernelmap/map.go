@@ -22,12 +22,6 @@ func (m *Map) Lookup(k sysctl.Key) (sysctl.Scope, bool) {
 	return m.lookupSibling(k)
 }
 
-// Known reports whether the very key was there when the map was measured.
-func (m *Map) Known(k sysctl.Key) bool {
-	_, ok := m.scopes[k.Path()]
-	return ok
-}
-
 func (m *Map) lookupSibling(k sysctl.Key) (sysctl.Scope, bool) {
 	// The interface may be any segment but the first and the last.
 	path := k.Path()

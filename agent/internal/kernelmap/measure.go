@@ -57,6 +57,9 @@ func (m *Map) measureNet(tree *procsys.Tree, thread *nsthread.Thread, seen listi
 		if seen[path].Writable() && !fresh[path].Writable() {
 			continue
 		}
+		if sysctl.FactsOf(sysctl.KeyOfPath(path)).SharedAnyway {
+			continue
+		}
 		m.scopes[path] = sysctl.ScopeNet
 	}
 	for path := range seen {

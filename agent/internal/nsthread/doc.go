@@ -5,6 +5,7 @@
 // goroutine ends. The function must do nothing but system calls and plain computation: a goroutine started in it would run
 // in some other namespace, a channel or a log write would let others wait for a thread in a foreign place.
 //
-// The main goroutine is tied to the main thread (m0) by this package's init, so that no other goroutine ever changes m0:
-// a wedged m0 can't be destroyed (golang.org/issue/34031), and the pidfd of a process leads to the namespaces of m0.
+// The main thread (m0) never leaves: it can't be destroyed when it is stuck elsewhere (golang.org/issue/34031), and the pidfd of
+// the process, the way home for all threads, leads to the namespaces of m0. The main goroutine is tied to m0 by this package's
+// init, so that no other goroutine runs there, and Do on the main goroutine works on another thread.
 package nsthread

@@ -18,38 +18,47 @@ const All = unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
 // and must end soon.
 var ErrStranded = errors.New("the thread could not return to its own namespaces and is given up")
 
-// A Join is one setns(2) call: FD is a pidfd or a namespace file, Types says which namespaces to take from it
+// A Join is one setns(2) call: FD is a namespace file, or a pidfd, and Types says which namespaces to take from it
 // (CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS).
 type Join struct {
 	FD    int
 	Types int
 }
 
-// Home leads back to the namespaces of the process.
+// Home leads back to the namespaces of the process, which are those of its main thread.
 type Home struct {
+	pid   int
 	pidfd int
 }
 
 // Open pins the way home.
 func Open() (*Home, error) {
-	pidfd, err := unix.PidfdOpen(os.Getpid(), 0)
+	pid := os.Getpid()
+	pidfd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return nil, fmt.Errorf("pidfd_open of the own process (Linux 5.3 or later is needed): %w", err)
 	}
-	return &Home{pidfd: pidfd}, nil
+	return &Home{pid: pid, pidfd: pidfd}, nil
 }
 
 // Close forgets the way home.
 func (h *Home) Close() error { return unix.Close(h.pidfd) }
 
 // Do runs f in the namespaces of joins, taken in order; without joins it just runs f. The error is nil, or an error of
-// setns(2) before f was run (ESRCH: the process behind a pidfd has ended), or ErrStranded after f was run.
+// setns(2) before f was run, or ErrStranded after f was run.
 func (h *Home) Do(joins []Join, f func()) error {
 	if len(joins) == 0 {
 		f()
 		return nil
 	}
 	runtime.LockOSThread()
+	if unix.Gettid() == h.pid {
+		// The main goroutine is on the main thread, which is home to all: it must never leave.
+		runtime.UnlockOSThread()
+		done := make(chan error)
+		go func() { done <- h.Do(joins, f) }()
+		return <-done
+	}
 	for i, join := range joins {
 		if err := unix.Setns(join.FD, join.Types); err != nil {
 			if i > 0 {

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -131,4 +134,50 @@ func TestStrandedThreadDies(t *testing.T) {
 	if _, err := os.Stat(fmt.Sprintf("/proc/self/task/%d", stranded)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("thread %d is still there: %v", stranded, err)
 	}
+}
+
+// The main goroutine is tied to the main thread, and the main thread is where every other thread returns to: were it to leave,
+// all would follow. Only a program of its own has its main goroutine to try it on.
+func TestMainThreadStaysHome(t *testing.T) {
+	p := nstest.Start(t, 0, "")
+	out, err := exec.Command("/proc/self/exe", "on-main", fmt.Sprint(p.Pid)).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	lines := strings.Fields(string(out))
+	if want := of(t, p.Pid); len(lines) != 3 || lines[0] != want || lines[1] == want || lines[1] != lines[2] {
+		t.Errorf("inside, the main thread and another one were in\n%s\nwant the first in %s and the others at home", out, want)
+	}
+}
+
+// onMain is the program: Do on the main goroutine.
+func onMain(pid string) error {
+	n, err := strconv.Atoi(pid)
+	if err != nil {
+		return err
+	}
+	fd, err := unix.PidfdOpen(n, 0)
+	if err != nil {
+		return err
+	}
+	home, err := nsthread.Open()
+	if err != nil {
+		return err
+	}
+	join := []nsthread.Join{{FD: fd, Types: nsthread.All}}
+	var inside string
+	if err := home.Do(join, func() { inside = here() }); err != nil {
+		return err
+	}
+	fmt.Println(inside)
+	fmt.Println(here())
+	other := make(chan string)
+	go func() {
+		if err := home.Do(join, func() {}); err != nil {
+			other <- err.Error()
+		}
+		other <- here()
+	}()
+	fmt.Println(<-other)
+	return nil
 }

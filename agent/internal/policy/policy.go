@@ -91,9 +91,12 @@ func (r *rule) matches(k sysctl.Key, scope sysctl.Scope, value string) bool {
 		(r.allow || len(r.values) == 0 || r.hasValue(value))
 }
 
+// hasValue reports whether the value is one of the rule's. A number may be spelled in many ways (0x1, blanks in a vector): both
+// what was given and its canonical form are looked at.
 func (r *rule) hasValue(value string) bool {
+	canonical := sysctl.Canonical(value)
 	for _, glob := range r.values {
-		if matchText(glob, value) {
+		if matchText(glob, value) || matchText(glob, canonical) {
 			return true
 		}
 	}

@@ -51,6 +51,12 @@ func TestDefaultPolicy(t *testing.T) {
 		{"kernel.kexec_load_disabled", sysctl.ScopeVM, "1", false, "can't be undone"},
 		{"net.core.bpf_jit_harden", sysctl.ScopeVM, "0", false, "hardening"},
 		{"net.vsock.child_ns_mode", sysctl.ScopeNet, "local", false, "cut the guest off"},
+		{"net.netfilter.nf_hooks_lwtunnel", sysctl.ScopeVM, "1", false, "can't be undone"},
+		{"fs.nr_open", sysctl.ScopeVM, "1024", false, "below the minimum"},
+		{"vm.overcommit_ratio", sysctl.ScopeVM, "0", false, "below the minimum"},
+		{"vm.lowmem_reserve_ratio", sysctl.ScopeVM, "1 1 1 1", false, "brings the VM down"},
+		{"kernel.core_pattern", sysctl.ScopeVM, "/dev/sda", false, "is not one of"},
+		{"kernel.core_pattern", sysctl.ScopeVM, "/tmp/core.%e.%p", true, ""},
 		{"vm.drop_caches", sysctl.ScopeVM, "3", false, "slows down"},
 		{"user.max_user_namespaces", sysctl.ScopeUser, "1", false, "guard"},
 		{"some.thing.new", sysctl.ScopeVM, "1", false, `add: [[rule]] key = "some.thing.new"`},
@@ -106,6 +112,29 @@ reason = "rest"
 	} {
 		if v := p.Decide(mustKey(t, test.key), test.scope, test.value); v.Rule != test.rule || v.Allowed != test.allow {
 			t.Errorf("%s=%s in %s: got rule %d allowed %t, want %d %t", test.key, test.value, test.scope, v.Rule, v.Allowed, test.rule, test.allow)
+		}
+	}
+}
+
+// A denied number is denied in every spelling that the kernel would take.
+func TestDeniedValueInOtherSpellings(t *testing.T) {
+	p, err := Parse([]byte(`
+version = 1
+[[rule]]
+key = "net.ipv4.*"
+action = "deny"
+values = ["1", "1 2 3"]
+reason = "no"
+[[rule]]
+key = "net.**"
+action = "allow"
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for value, allowed := range map[string]bool{"1": false, "0x1": false, "0X01": false, "1 \t2  3": false, "0x1 0x2 3": false, "2": true, "1 2": true} {
+		if v := p.Decide(mustKey(t, "net.ipv4.x"), sysctl.ScopeNet, value); v.Allowed != allowed {
+			t.Errorf("%q: allowed %t", value, v.Allowed)
 		}
 	}
 }

@@ -34,20 +34,21 @@ func (f File) Read(buf *Buffer) ([]byte, error) {
 	if buf.b == nil {
 		buf.b = make([]byte, readSize)
 	}
+	room := buf.b
 	for {
-		n, err := unix.Pread(f.fd, buf.b, 0)
+		n, err := unix.Pread(f.fd, room, 0)
 		switch {
 		case err == unix.EINTR:
 			continue
 		case err != nil:
 			return nil, fmt.Errorf("read: %w", err)
-		case n < len(buf.b):
-			return bytes.TrimSuffix(buf.b[:n], []byte("\n")), nil
+		case n < len(room):
+			return bytes.TrimSuffix(room[:n], []byte("\n")), nil
 		case n >= maxRead:
 			return nil, fmt.Errorf("read: the value has more than %d bytes", maxRead)
 		}
-		// A value that fills the buffer may have been cut: a longer read starts over.
-		buf.b = make([]byte, 8*len(buf.b))
+		// A value that fills the room may have been cut: a longer read starts over. The buffer stays small for the next one.
+		room = make([]byte, 8*len(room))
 	}
 }
 
@@ -55,9 +56,6 @@ func (f File) Read(buf *Buffer) ([]byte, error) {
 // ignored. A short count is ErrShortWrite; the state may have changed even when there is an error.
 func (f File) Write(buf *Buffer, value string) error {
 	text := append(append(buf.b[:0], value...), '\n')
-	if cap(text) > cap(buf.b) {
-		buf.b = text[:cap(text)]
-	}
 	for {
 		n, err := unix.Pwrite(f.fd, text, 0)
 		switch {

@@ -197,15 +197,57 @@ func (t *Tree) Glob(p sysctl.Pattern) ([]sysctl.Key, error) {
 		return []sysctl.Key{k}, nil
 	}
 	var keys []sysctl.Key
-	err := t.walk(p.Dir(), func(path string, _ *unix.Stat_t) {
-		if k := sysctl.KeyOfPath(path); p.Match(k) {
-			keys = append(keys, k)
-		}
-	})
-	if errors.Is(err, unix.ENOENT) {
-		return nil, nil
-	}
+	err := t.glob("", 0, p, &keys)
 	return keys, err
+}
+
+// glob looks below dir, which matches the first n segments, only where the pattern can match: a VM may have thousands of
+// interfaces.
+func (t *Tree) glob(dir string, n int, p sysctl.Pattern, keys *[]sysctl.Key) error {
+	if n == p.Len() { // "**"
+		err := t.walk(dir, func(path string, _ *unix.Stat_t) { *keys = append(*keys, sysctl.KeyOfPath(path)) })
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+			return nil
+		}
+		return err
+	}
+	names := []string{}
+	if name, ok := p.LiteralSegment(n); ok {
+		names = append(names, name)
+	} else {
+		fd, err := t.openat2(dirPath(dir), unix.O_RDONLY|unix.O_DIRECTORY)
+		if err == unix.ENOENT || err == unix.ENOTDIR {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("open directory %q of /proc/sys: %w", dir, err)
+		}
+		names, err = readNames(fd)
+		unix.Close(fd)
+		if err != nil {
+			return fmt.Errorf("read directory %q of /proc/sys: %w", dir, err)
+		}
+	}
+	for _, name := range names {
+		if !p.MatchSegment(n, name) {
+			continue
+		}
+		path := name
+		if dir != "" {
+			path = dir + "/" + name
+		}
+		if n+1 < p.Len() || p.Open() {
+			if err := t.glob(path, n+1, p, keys); err != nil {
+				return err
+			}
+			continue
+		}
+		k := sysctl.KeyOfPath(path)
+		if _, err := t.Stat(k); err == nil {
+			*keys = append(*keys, k)
+		}
+	}
+	return nil
 }
 
 // Resolve finds the key that a spelling with dots alone means in the thread's namespaces: where a segment does not exist it

@@ -42,15 +42,17 @@ func outcomesOf(outcomes []apply.Outcome) []*sysctlv1.Outcome {
 	out := make([]*sysctlv1.Outcome, len(outcomes))
 	for i := range outcomes {
 		o, m := &outcomes[i], &messages[i]
-		m.Key = o.Key
+		m.Key = validText(o.Key)
 		m.Scope = scopes[o.Scope]
 		m.Namespace = o.Namespace
 		m.Before = textOf(o.Before)
-		m.Requested = o.Requested
+		m.Requested = validText(o.Requested)
 		m.After = textOf(o.After)
 		m.Status = statuses[o.Status]
-		m.Reason = strings.ToValidUTF8(o.Reason, "\uFFFD")
-		m.Notes = o.Notes
+		m.Reason = validText(o.Reason)
+		for _, note := range o.Notes {
+			m.Notes = append(m.Notes, validText(note))
+		}
 		out[i] = m
 	}
 	return out
@@ -61,22 +63,24 @@ func entriesOf(readings []apply.Reading) []*sysctlv1.Entry {
 	for i := range readings {
 		r := &readings[i]
 		out[i] = &sysctlv1.Entry{
-			Key:       strings.ToValidUTF8(r.Key, "\uFFFD"),
+			Key:       validText(r.Key),
 			Scope:     scopes[r.Scope],
 			Namespace: r.Namespace,
 			Value:     textOf(r.Value),
 			Writable:  r.Writable,
-			Reason:    strings.ToValidUTF8(r.Reason, "\uFFFD"),
+			Reason:    validText(r.Reason),
 		}
 	}
 	return out
 }
 
-// textOf makes a value of the kernel fit for protobuf, which carries UTF-8 only; a container may set any bytes.
+// validText makes text fit for protobuf, which carries UTF-8 only: a container may give its interfaces and values any bytes.
+func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
 func textOf(value *string) *string {
 	if value == nil || utf8.ValidString(*value) {
 		return value
 	}
-	text := strings.ToValidUTF8(*value, "\uFFFD")
+	text := validText(*value)
 	return &text
 }

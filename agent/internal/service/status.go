@@ -31,7 +31,7 @@ func statusOf(err error) error {
 		failed = &apply.Error{Kind: apply.KindInternal, Err: err}
 	}
 	k := kinds[failed.Kind]
-	st := status.New(k.code, failed.Error())
+	st := status.New(k.code, validText(failed.Error()))
 	detailed, err := st.WithDetails(&sysctlv1.Failure{Kind: k.kind, Outcomes: outcomesOf(failed.Outcomes)})
 	if err != nil {
 		return st.Err()

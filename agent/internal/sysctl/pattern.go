@@ -127,25 +127,31 @@ func (p Pattern) Literal() (k Key, ok bool) {
 	return Key{path: strings.Join(texts, "/")}, true
 }
 
-// withLeaf replaces a last segment "=" by the last segment of k.
-func (p Pattern) withLeaf(k Key) Pattern {
-	last := len(p.segments) - 1
-	if p.rest || p.segments[last].text != "=" {
-		return p
+// fill replaces segments "@" by the segment of k in the same place, and a last segment "=" by the last one of k.
+func (p Pattern) fill(k Key) Pattern {
+	of := k.Segments()
+	filled := Pattern{rest: p.rest, segments: append([]segment(nil), p.segments...)}
+	for i, s := range p.segments {
+		switch {
+		case s.text == "@" && i < len(of):
+			filled.segments[i] = segment{of[i], shapeLiteral}
+		case s.text == "=" && i == len(p.segments)-1:
+			filled.segments[i] = segment{of[len(of)-1], shapeLiteral}
+		}
 	}
-	segments := append([]segment(nil), p.segments...)
-	segments[last] = segment{k.path[strings.LastIndexByte(k.path, '/')+1:], shapeLiteral}
-	return Pattern{segments: segments}
+	return filled
 }
 
-// Dir returns the longest path that all matching keys are below; "" if it is the root.
-func (p Pattern) Dir() string {
-	var dir []string
-	for i, segment := range p.segments {
-		if i == len(p.segments)-1 && !p.rest || segment.shape != shapeLiteral {
-			break
-		}
-		dir = append(dir, segment.text)
-	}
-	return strings.Join(dir, "/")
+// Len returns the number of segments, without a last "**".
+func (p Pattern) Len() int { return len(p.segments) }
+
+// MatchSegment reports whether the pattern's segment i matches.
+func (p Pattern) MatchSegment(i int, text string) bool { return p.segments[i].match(text) }
+
+// LiteralSegment returns the pattern's segment i if it matches one text only.
+func (p Pattern) LiteralSegment(i int) (text string, ok bool) {
+	return p.segments[i].text, p.segments[i].shape == shapeLiteral
 }
+
+// Open reports whether the pattern ends in "**".
+func (p Pattern) Open() bool { return p.rest }

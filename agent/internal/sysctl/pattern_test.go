@@ -1,6 +1,9 @@
 package sysctl
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestPattern(t *testing.T) {
 	for _, test := range []struct {
@@ -45,7 +48,7 @@ func TestPattern(t *testing.T) {
 func TestRank(t *testing.T) {
 	for key, want := range map[string]int{
 		"net.ipv4.ip_forward": 0, "net.ipv4.conf.all.rp_filter": 1, "net.ipv6.conf.default.forwarding": 2,
-		"net.ipv4.conf.eth0.rp_filter": 3, "vm.swappiness": 3, "vm.compact_memory": 4, "kernel.modules_disabled": 4,
+		"net.ipv4.conf.eth0.rp_filter": 3, "vm.swappiness": 3, "kernel.shm_rmid_forced": 4, "net.ipv6.conf.all.disable_ipv6": 4,
 	} {
 		k, _ := ParseKey(key)
 		if got := Rank(k, FactsOf(k)); got != want || got >= Ranks {
@@ -71,5 +74,41 @@ func TestMovesKeepsTheLeaf(t *testing.T) {
 	}
 	if swap, _ := ParseKey("vm.swappiness"); len(Moves(swap)) != 0 {
 		t.Error("vm.swappiness moves something")
+	}
+}
+
+func TestMovesStaysWithTheInterface(t *testing.T) {
+	k, _ := ParseKey("net.ipv6.neigh.eth0/1.retrans_time")
+	same, _ := ParseKey("net.ipv6.neigh.eth0/1.retrans_time_ms")
+	other, _ := ParseKey("net.ipv6.neigh.eth1.retrans_time_ms")
+	var moves []string
+	for _, p := range Moves(k) {
+		for _, candidate := range []Key{same, other} {
+			if p.Match(candidate) {
+				moves = append(moves, candidate.String())
+			}
+		}
+	}
+	if len(moves) != 1 || moves[0] != same.String() {
+		t.Errorf("%s moves %v, want %s", k, moves, same)
+	}
+}
+
+// The catalog's patterns are parsed when they are needed.
+func TestCatalogParses(t *testing.T) {
+	for _, f := range families {
+		for s := range strings.FieldsSeq(f.writes + " " + f.moves) {
+			if _, err := ParsePattern(s); err != nil {
+				t.Error(err)
+			}
+		}
+		if f.source == "" {
+			t.Errorf("%s: no source", f.writes)
+		}
+	}
+	for _, row := range catalog {
+		if row.source == "" {
+			t.Errorf("%s: no source", row.keys)
+		}
 	}
 }

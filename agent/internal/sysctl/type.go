@@ -14,6 +14,7 @@ const (
 	KindInts    Kind = iota // Fields numbers, separated by blanks
 	KindText                // a string
 	KindPorts               // a set of ports: "8080,9000-9002"; the kernel sorts and merges it
+	KindMask                // a set of CPUs in hex: "ff,00000001"
 	KindTrigger             // write-only: a write acts, nothing can be read back
 )
 
@@ -24,12 +25,15 @@ type Type struct {
 	Fields int
 	// MaxLen is the longest KindText that the kernel keeps, in bytes; it cuts the rest in silence. 0: not known.
 	MaxLen int
-	// Tick is set where the kernel keeps a time in milliseconds as clock ticks and so rounds it.
-	Tick bool
+	// Slack is by how much a number that is read back may differ, less one: the kernel keeps some times as clock ticks.
+	Slack uint64
 }
 
-// slowestTick is the length of a clock tick in milliseconds at the lowest CONFIG_HZ, 100 (kernel/Kconfig.hz).
-const slowestTick = 10
+// Slack of times, at the slowest clock: CONFIG_HZ is 100 at least (kernel/Kconfig.hz).
+const (
+	tickMS     = 10 // in milliseconds
+	tickUserHZ = 2  // in hundredths of a second
+)
 
 // Type returns the type from the catalog, or inferred from the key's live value: numbers only are a vector of as many
 // numbers, all else is text.
@@ -64,6 +68,10 @@ func (t Type) Validate(value string) error {
 		if t.MaxLen > 0 && len(value) > t.MaxLen {
 			return &ValueError{value, fmt.Sprintf("has %d bytes, the kernel keeps %d and cuts the rest", len(value), t.MaxLen)}
 		}
+	case KindMask:
+		if _, ok := canonicalMask(value); !ok {
+			return &ValueError{value, "is refused: it is not a mask of CPUs in hex, as in ff,00000001"}
+		}
 	case KindPorts:
 		if _, err := parsePorts(value); err != nil {
 			return &ValueError{value, "is refused: " + err.Error()}
@@ -86,11 +94,15 @@ func (t Type) Equal(requested, kernel string) bool {
 			return false
 		}
 		for i := range a {
-			if a[i] != b[i] && !(t.Tick && a[i].within(b[i], slowestTick)) {
+			if a[i] != b[i] && !a[i].within(b[i], t.Slack) {
 				return false
 			}
 		}
 		return true
+	case KindMask:
+		a, okA := canonicalMask(requested)
+		b, okB := canonicalMask(kernel)
+		return okA && okB && a == b
 	case KindPorts:
 		a, errA := parsePorts(requested)
 		b, errB := parsePorts(kernel)
@@ -105,6 +117,22 @@ func (a Int) within(b Int, d uint64) bool {
 		return false
 	}
 	return max(a.mag, b.mag)-min(a.mag, b.mag) < d
+}
+
+// canonicalMask returns a mask as one hex number without leading zeros; groups of 32 bits are separated by commas
+// (lib/bitmap-str.c).
+func canonicalMask(s string) (string, bool) {
+	var digits strings.Builder
+	for i, group := range strings.Split(strings.ToLower(s), ",") {
+		if group == "" || len(group) > 8 && strings.Contains(s, ",") || strings.Trim(group, "0123456789abcdef") != "" {
+			return "", false
+		}
+		if i > 0 {
+			digits.WriteString(strings.Repeat("0", 8-len(group)))
+		}
+		digits.WriteString(group)
+	}
+	return strings.TrimLeft(digits.String(), "0"), true
 }
 
 // A portSet has a bit a port.

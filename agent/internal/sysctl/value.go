@@ -133,6 +133,26 @@ func eachInt(s string, f func(Int)) error {
 // blanks separate the fields of a value; a value has no other white space.
 const blanks = " \t"
 
+// Canonical returns numbers in decimal, separated by one blank, and other values as they are: what two spellings of one value
+// have in common.
+func Canonical(value string) string {
+	ints, err := ParseInts(value)
+	if err != nil {
+		return value
+	}
+	texts := make([]string, len(ints))
+	for i, n := range ints {
+		texts[i] = n.String()
+	}
+	return strings.Join(texts, " ")
+}
+
+// CanWriteBack reports whether a value that was read can be written again as one line: a container may have made it longer, or
+// put line breaks into it.
+func CanWriteBack(value string) bool {
+	return len(value) <= MaxValueLen && !strings.ContainsAny(value, "\n\x00")
+}
+
 // countInts returns how many numbers a vector has.
 func countInts(s string) (n int, err error) {
 	err = eachInt(s, func(Int) { n++ })
