@@ -43,6 +43,10 @@ test-vm: ## run the tests in a real VM
 bench: setup build ## measure the agent against its budgets
 	$(GO) run ./integration/bench -agent $(BIN)/kata-sysctl-agent
 
+.PHONY: mutants
+mutants: setup ## put deliberate faults into a copy of the tree: the tests have to see each
+	$(GO) run ./integration/mutants
+
 .PHONY: check
 check: ## check formatting, vet, generated code and the API's style
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }

@@ -16,6 +16,9 @@ var mutants = []mutant{
 		"stay in the foreign namespace", "agent/internal/nsthread/home.go",
 		"	f()\n	if err := h.back(); err != nil {\n		return err\n	}", "	f()",
 	}, {
+		"let the main thread leave home", "agent/internal/nsthread/home.go",
+		"if unix.Gettid() == h.pid {", "if h.pid < 0 {",
+	}, {
 		"unlock a thread that could not return", "agent/internal/nsthread/home.go",
 		"	f()\n	if err := h.back(); err != nil {\n		return err\n	}", "	f()\n	if err := h.back(); err != nil {\n		runtime.UnlockOSThread()\n		return err\n	}",
 	}, {
@@ -89,10 +92,16 @@ var mutants = []mutant{
 		"if addr.ContextID != vsock.Host {", "if addr.ContextID > vsock.Host {",
 	}, {
 		"let any user use the development socket", "agent/internal/endpoint/gate.go",
-		"if cred.Uid != 0 && int(cred.Uid) != os.Getuid() {", "if int(cred.Uid) < 0 {",
+		"if cred.Uid != 0 && int(cred.Uid) != os.Getuid() {", "if int(cred.Uid) < os.Getuid() {",
 	}, {
 		"leave the half-done batch of a killed agent", "agent/internal/apply/rollback.go",
-		"if err != nil || len(records) == 0 {\n		return nil, err\n	}", "if err != nil || len(records) >= 0 {\n		return nil, err\n	}",
+		"if len(records) == 0 {", "if len(records) >= 0 {",
+	}, {
+		"throw the undo log of a gone container away", "agent/internal/apply/rollback.go",
+		"		b.req.Container = \"\"\n		if err := b.resolve(); err != nil {\n			return nil, errors.Join(err, a.Journal.SetAside())\n		}", "		return nil, a.Journal.End()",
+	}, {
+		"call a rollback whole that left something", "agent/internal/apply/rollback.go",
+		"case e.wrote && e.Status == Applied && e.Before == nil:", "case e.wrote && e.Status == Applied && e.Before == nil && e.oneWay == \"\":",
 	}, {
 		"put an undo log back into another namespace", "agent/internal/apply/rollback.go",
 		"if string(b.target.ID(r.Scope)) != r.Namespace {", "if false {",

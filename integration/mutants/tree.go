@@ -84,7 +84,7 @@ func (t *tree) killers(ctx context.Context, m mutant, withVM bool) (killers []st
 
 // test runs tests and returns the names of those that failed.
 func (t *tree) test(ctx context.Context, packages []string) (failed []string, err error) {
-	cmd := t.goCommand(ctx, append([]string{"test", "-json", "-count=1", "-timeout", "10m"}, packages...)...)
+	cmd := t.goCommand(ctx, append([]string{"test", "-json", "-count=1", "-timeout", "5m"}, packages...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	var exit *exec.ExitError
