@@ -7,7 +7,17 @@ GO      ?= go
 # The agent is small before it is fast: docs/performance.md has the figures behind each flag.
 AGENT_FLAGS = -tags grpcnotrace -gcflags=all=-l -ldflags="-s -w -funcalign=4 -X main.version=$(VERSION)"
 AGENT_GOEXPERIMENT = nogreenteagc
-HOST_FLAGS  = -ldflags="-s -w"
+HOST_FLAGS  = -ldflags="-s -w -X kata-sysctl/hostclient/internal/cli.version=$(VERSION)"
+
+# Out of reach of ./..., which passes over names that begin with an underscore.
+GENERATED = $(abspath $(BIN))/_generated
+
+# The tests take their kernel from here, and fail where they can't have a VM.
+export KATA_SYSCTL_KERNEL ?= $(KERNEL)
+export KATA_SYSCTL_REQUIRE_VM ?= 1
+
+# Steps that need two cores each, and what the ones before have installed.
+.NOTPARALLEL:
 
 .PHONY: help
 help: ## show this list
@@ -36,8 +46,8 @@ test-unit: ## run the tests that need no VM (root: they make namespaces of their
 
 .PHONY: test-vm
 test-vm: ## run the tests in a real VM
-	KATA_SYSCTL_REQUIRE_VM=1 $(GO) test -v -count=1 -timeout 20m ./integration/vm
-	KATA_SYSCTL_REQUIRE_VM=1 $(GO) test -v -count=1 -timeout 20m ./integration -kernel $(KERNEL)
+	$(GO) test -v -count=1 -timeout 20m ./integration/vm
+	$(GO) test -v -count=1 -timeout 20m ./integration -kernel $(KERNEL)
 
 .PHONY: bench
 bench: setup build ## measure the agent against its budgets
@@ -48,13 +58,15 @@ mutants: setup ## put deliberate faults into a copy of the tree: the tests have 
 	$(GO) run ./integration/mutants
 
 .PHONY: check
-check: ## check formatting, vet, generated code and the API's style
-	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
+check: ## check formatting, vet, modules, generated code and the API's style
+	@bad=$$(gofmt -l agent guestimage hostclient integration proto) || exit 1; \
+		test -z "$$bad" || { echo "run gofmt -w on: $$bad"; exit 1; }
 	$(GO) vet ./...
 	$(GO) mod verify
 	cd proto && $(GO) tool -modfile=../tools.mod buf lint
-	cd proto && $(GO) tool -modfile=../tools.mod buf generate -o $(CURDIR)/$(BIN)/generated
-	@diff -r -x '*.proto' -x 'buf*.yaml' proto $(BIN)/generated || { echo "the generated code is not that of proto/: run make generate"; exit 1; }
+	rm -rf $(GENERATED)
+	cd proto && $(GO) tool -modfile=../tools.mod buf generate -o $(GENERATED)
+	@diff -r -x '*.proto' -x 'buf*.yaml' proto $(GENERATED) || { echo "the generated code is not that of proto/: run make generate"; exit 1; }
 
 .PHONY: generate
 generate: ## generate the Go code of the API from proto/

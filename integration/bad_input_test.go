@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"bytes"
+	"context"
 	"net"
 	"os"
 	"os/exec"
@@ -98,10 +100,9 @@ func TestAgentNotListening(t *testing.T) {
 	ctx := needGuest(t)
 	startAt := time.Now()
 	code, _, stderr := hostclientAt(t, ctx, "hvsock://"+guest.Hybrid()+":10799", "--timeout", "3s", "info")
-	if code != exitUnreachable || time.Since(startAt) > 6*time.Second {
+	if code != exitUnreachable || time.Since(startAt) > 6*time.Second || !strings.Contains(stderr, "kata-sysctl-agent listen on its vsock port 10799") {
 		t.Errorf("after %v exit code %d: %s", time.Since(startAt), code, stderr)
 	}
-	t.Log(stderr)
 }
 
 func TestWrongSocket(t *testing.T) {
@@ -127,21 +128,20 @@ func TestWrongSocket(t *testing.T) {
 			conn.Close()
 		}
 	}()
-	for name, target := range map[string]string{
-		"no such file":                 "hvsock://" + filepath.Join(dir, "none"),
-		"a plain file":                 "hvsock://" + plain,
-		"another protocol":             "hvsock://" + garbage,
-		"another protocol, directly":   "unix://" + garbage,
-		"a hybrid socket, directly":    "unix://" + guest.Hybrid(),
-		"another service in the guest": "hvsock://" + guest.Hybrid() + ":10778",
+	for _, test := range []struct{ name, target, message string }{
+		{"no such file", "hvsock://" + filepath.Join(dir, "none"), "is the path right"},
+		{"a plain file", "hvsock://" + plain, "is it the right socket"},
+		{"another protocol", "hvsock://" + garbage, "is this a hybrid vsock socket?"},
+		{"another protocol, directly", "unix://" + garbage, "not HTTP/2"},
+		{"a hybrid socket, directly", "unix://" + guest.Hybrid(), "is it the right socket"},
+		{"another service in the guest", "hvsock://" + guest.Hybrid() + ":10778", "is it the right socket"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			startAt := time.Now()
-			code, _, stderr := hostclientAt(t, ctx, target, "--timeout", "3s", "set", "vm.max_map_count=100000")
-			if code != exitUnreachable || time.Since(startAt) > 6*time.Second {
-				t.Errorf("after %v exit code %d: %s", time.Since(startAt), code, stderr)
+			code, _, stderr := hostclientAt(t, ctx, test.target, "--timeout", "3s", "set", "vm.max_map_count=100000")
+			if code != exitUnreachable || time.Since(startAt) > 6*time.Second || !strings.Contains(stderr, test.message) {
+				t.Errorf("after %v exit code %d, want a message that says %q: %s", time.Since(startAt), code, test.message, stderr)
 			}
-			t.Log(stderr)
 		})
 	}
 }
@@ -152,19 +152,27 @@ func TestGuestStillBooting(t *testing.T) {
 	second := config
 	second.Dir = t.TempDir()
 	type result struct {
+		began  time.Time
 		code   int
-		stderr string
+		output string
 	}
 	answered := make(chan result, 1)
 	go func() {
 		// The socket is there before the guest is.
 		for ctx.Err() == nil {
-			if found, _ := filepath.Glob(filepath.Join(second.Dir, "*", filepath.Base(guest.Hybrid()))); len(found) > 0 {
-				code, _, stderr := hostclientAt(t, ctx, "hvsock://"+found[0], "--timeout", "60s", "set", "vm.max_map_count=131072")
-				answered <- result{code, stderr}
-				return
+			found, _ := filepath.Glob(filepath.Join(second.Dir, "*", filepath.Base(guest.Hybrid())))
+			if len(found) == 0 {
+				time.Sleep(10 * time.Millisecond)
+				continue
 			}
-			time.Sleep(10 * time.Millisecond)
+			r := result{began: time.Now()}
+			cmd := exec.CommandContext(ctx, binaries.hostclient, "--target", "hvsock://"+found[0], "--timeout", "60s", "set", "vm.max_map_count=131072")
+			var output bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &output, &output
+			cmd.Run()
+			r.code, r.output = cmd.ProcessState.ExitCode(), output.String()
+			answered <- r
+			return
 		}
 	}()
 	machine, err := vm.Boot(ctx, second)
@@ -172,10 +180,14 @@ func TestGuestStillBooting(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer machine.Close()
+	booted := time.Now()
 	select {
 	case r := <-answered:
 		if r.code != exitDone {
-			t.Errorf("exit code %d: %s", r.code, r.stderr)
+			t.Errorf("exit code %d: %s", r.code, r.output)
+		}
+		if booted.Sub(r.began) < time.Second {
+			t.Errorf("hostclient came %v before the agent: the guest was up already", booted.Sub(r.began))
 		}
 	case <-ctx.Done():
 		t.Fatal("no answer")
@@ -196,16 +208,31 @@ func TestGuestProcessIsTurnedAway(t *testing.T) {
 		t.Fatalf("%v %+v", err, r)
 	}
 	inGuest(t, ctx, "modprobe", "vsock_loopback")
+	before := refusedPeers(t, ctx)
 	for _, cid := range []string{"1", "3"} {
 		out := inGuest(t, ctx, "/tmp/attacker", cid, "10777")
 		if !strings.Contains(out, "connected") || !strings.Contains(out, "refused: ") || strings.Contains(out, "answered") {
 			t.Errorf("to CID %s: %s", cid, out)
 		}
 	}
-	code, stdout, stderr := hostclient(t, ctx, "info")
-	if code != exitDone || !strings.Contains(stdout, "refused peers:  2") {
-		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+	if after := refusedPeers(t, ctx); after != before+2 {
+		t.Errorf("%d peers were refused, then %d", before, after)
 	}
+}
+
+// refusedPeers returns what hostclient info says.
+func refusedPeers(t *testing.T, ctx context.Context) int {
+	t.Helper()
+	code, stdout, stderr := hostclient(t, ctx, "info")
+	if code != exitDone {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	_, rest, _ := strings.Cut(stdout, "refused peers:")
+	n, err := strconv.Atoi(strings.Fields(rest + " ?")[0])
+	if err != nil {
+		t.Fatalf("%v in %s", err, stdout)
+	}
+	return n
 }
 
 func TestAgentRestarts(t *testing.T) {

@@ -26,7 +26,6 @@ const (
 // A reply is the JSON document of a set.
 type reply struct {
 	Outcomes []outcome
-	Entries  []entry
 	Error    *struct {
 		Message  string
 		ExitCode int `json:"exit_code"`
@@ -37,12 +36,6 @@ type outcome struct {
 	Key, Scope, Namespace, Status, Requested, Reason string
 	Before, After                                    *string
 	Notes                                            []string
-}
-
-type entry struct {
-	Key, Scope string
-	Value      *string
-	Writable   bool
 }
 
 // hostclient runs the real command against the guest and returns its exit code and what it printed.

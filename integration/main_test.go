@@ -123,8 +123,16 @@ func keepConsole() {
 	}
 }
 
-// volatile are sysctls that change by themselves, or with what the machine does.
-var volatile = []string{"random", "ns_last_pid", "-nr", "-state", "nr_", "count", "stat_refresh", "drop_caches", "entropy", "quota/syncs"}
+// volatile are the sysctls that change by themselves, or with what the machine does meanwhile. Everything else is compared.
+var volatile = map[string]bool{
+	"fs/aio-nr": true, "fs/dentry-state": true, "fs/file-nr": true, "fs/inode-nr": true, "fs/inode-state": true, "fs/nfs/nlm_end_grace": true,
+	"fs/quota/allocated_dquots": true, "fs/quota/cache_hits": true, "fs/quota/drops": true, "fs/quota/free_dquots": true, "fs/quota/lookups": true,
+	"fs/quota/reads": true, "fs/quota/syncs": true, "fs/quota/writes": true, "kernel/keys/gc_delay": true, "kernel/ns_last_pid": true,
+	"kernel/perf_event_max_sample_rate": true, "kernel/pty/nr": true, "kernel/random/entropy_avail": true,
+	"kernel/random/uuid": true, "net/netfilter/nf_conntrack_count": true,
+	// Reading it has an effect.
+	"vm/stat_refresh": true,
+}
 
 // machineSysctls reads what can be read of the machine's own sysctls.
 func machineSysctls() map[string]string {
@@ -133,10 +141,8 @@ func machineSysctls() map[string]string {
 		if err != nil || entry.IsDir() {
 			return nil
 		}
-		for _, word := range volatile {
-			if strings.Contains(path, word) {
-				return nil
-			}
+		if volatile[strings.TrimPrefix(path, "/proc/sys/")] {
+			return nil
 		}
 		if data, err := os.ReadFile(path); err == nil {
 			values[path] = string(data)

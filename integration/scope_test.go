@@ -124,6 +124,9 @@ func TestDottedInterface(t *testing.T) {
 // A module that comes later brings keys that the agent did not see at its start.
 func TestKeysOfALateModule(t *testing.T) {
 	ctx := needGuest(t)
+	if _, err := guest.Run(ctx, "test", "-d", "/sys/module/nf_conntrack"); err == nil {
+		t.Fatal("the module is loaded already: this test runs once a guest")
+	}
 	r := set(t, ctx, exitInvalid, "ABSENT", "net.netfilter.nf_conntrack_tcp_loose=0")
 	if !strings.Contains(r.Outcomes[0].Reason, "nf_conntrack") {
 		t.Errorf("the reason %q names no module", r.Outcomes[0].Reason)
@@ -136,6 +139,7 @@ func TestKeysOfALateModule(t *testing.T) {
 	}
 	c.expect("net/netfilter/nf_conntrack_tcp_loose", "0")
 	// In one set like in every namespace, but the VM's: the kernel shows it read-only in a container's.
+	putBack(t, "net.netfilter.nf_conntrack_max="+guestSysctl(t, ctx, "net/netfilter/nf_conntrack_max"))
 	set(t, ctx, exitDone, "APPLIED", "--container", c.id, "net.netfilter.nf_conntrack_max=50000")
 	if got := guestSysctl(t, ctx, "net/netfilter/nf_conntrack_max"); got != "50000" {
 		t.Errorf("net.netfilter.nf_conntrack_max of the VM is %q", got)

@@ -7,6 +7,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -45,7 +46,11 @@ func run(args []string) int {
 	}
 	answer := make([]byte, 64)
 	n, err := conn.Read(answer)
-	if n == 0 {
+	switch {
+	case n == 0 && errors.Is(err, os.ErrDeadlineExceeded):
+		fmt.Println("silent:", err) // neither closed nor answered
+		return 0
+	case n == 0:
 		fmt.Println("refused: read:", err)
 		return 0
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -31,7 +32,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	agent := flags.String("agent", "bin/kata-sysctl-agent", "the agent's `binary`, built as it ships")
 	rounds := flags.Int("rounds", 101, "`rounds` of each measurement")
 	strict := flags.Bool("strict", false, "exit with code 3 if any budget is exceeded, not only a guarded one")
-	if err := flags.Parse(args); err != nil {
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case err != nil:
 		return exitFailed
 	}
 	over, err := bench(ctx, *agent, *rounds, *strict, stdout)

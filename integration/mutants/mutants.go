@@ -77,7 +77,7 @@ var mutants = []mutant{
 		"	case r == nil:\n		return Verdict{", "	case r == nil:\n		return Verdict{Allowed: true, ",
 	}, {
 		"stop a glob of the policy at a slash", "agent/internal/policy/policy.go",
-		"if matchText(glob, value) {", "if matchText(glob, value) && !strings.Contains(value, \"/\") {",
+		"if matchText(glob, value) || matchText(glob, canonical) {", "if (matchText(glob, value) || matchText(glob, canonical)) && !strings.Contains(value, \"/\") {",
 	}, {
 		"take any process of a like-named cgroup for the container's", "agent/internal/container/init.go",
 		"if err == nil && !in {", "if err == nil && !in && pidfd < 0 {",

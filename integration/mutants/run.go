@@ -51,12 +51,19 @@ func try(ctx context.Context, only string, withVM bool, stdout io.Writer) (survi
 	}
 	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "FAULT\tSEEN BY")
+	tried := 0
 	for i, m := range mutants {
 		if only != "" && m.name != only {
 			continue
 		}
+		tried++
 		start := time.Now()
-		killers, err := t.killers(ctx, m, withVM)
+		killers, err := t.killers(ctx, m, unitTests)
+		if err == nil && len(killers) == 0 && withVM {
+			if err = t.checkVM(ctx); err == nil {
+				killers, err = t.killers(ctx, m, vmTests)
+			}
+		}
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", m.name, err)
 		}
@@ -65,6 +72,9 @@ func try(ctx context.Context, only string, withVM bool, stdout io.Writer) (survi
 		if len(killers) == 0 {
 			survivors++
 		}
+	}
+	if tried == 0 {
+		return 0, fmt.Errorf("there is no mutant %q", only)
 	}
 	fmt.Fprintln(stdout)
 	return survivors, table.Flush()

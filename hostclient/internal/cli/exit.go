@@ -47,7 +47,7 @@ func exitOf(err error) exit {
 		return exitOfCode(e.Code)
 	}
 	switch {
-	case is[*UsageError](err), is[*target.ParseError](err), is[*request.SyntaxError](err):
+	case is[*UsageError](err), is[*target.ParseError](err), is[*request.SyntaxError](err), is[*rpc.TooLargeError](err):
 		return exitUsage
 	case is[*request.EncodingError](err), is[*UnreadableError](err), is[*NoMatchError](err):
 		return exitInvalid
@@ -83,10 +83,8 @@ func exitOfKind(kind sysctlv1.FailureKind) exit {
 // exitOfCode maps a call that ended without a verdict: gRPC itself ended it, on either side.
 func exitOfCode(code codes.Code) exit {
 	switch code {
-	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Unimplemented:
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Unimplemented, codes.ResourceExhausted:
 		return exitUnreachable
-	case codes.ResourceExhausted:
-		return exitUsage
 	}
 	return exitInternal
 }

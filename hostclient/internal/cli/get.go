@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -40,6 +41,9 @@ func (s *session) readKeys(cmd *cobra.Command, keys []string) ([]*sysctlv1.Entry
 	entries, err := client.Get(ctx, &sysctlv1.GetRequest{ContainerId: s.container, Keys: keys})
 	if err != nil {
 		return nil, err
+	}
+	if len(entries) != len(keys) {
+		return entries, &InconsistentError{What: fmt.Sprintf("get: %d keys asked for, %d answered", len(keys), len(entries))}
 	}
 	return entries, checkEntries(entries)
 }

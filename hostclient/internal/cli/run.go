@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
 
 	"kata-sysctl/hostclient/internal/output"
 )
@@ -18,10 +21,30 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !s.parsed {
-		err = &UsageError{Command: cmd.CommandPath(), Err: err}
+		err = &UsageError{Command: cmd.CommandPath(), Err: misplaced(root, args, err)}
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "hostclient: "+line(err))
 	}
 	return int(exitOf(err))
+}
+
+// misplaced adds to a usage error that a flag of a command stands before the command, where cobra does not know it and takes the
+// next word for the command.
+func misplaced(root *cobra.Command, args []string, err error) error {
+	for i, arg := range args {
+		for _, cmd := range root.Commands() {
+			if cmd.Name() != arg {
+				continue
+			}
+			for _, before := range args[:i] {
+				name, _, _ := strings.Cut(strings.TrimPrefix(before, "--"), "=")
+				if strings.HasPrefix(before, "--") && cmd.Flags().Lookup(name) != nil && root.PersistentFlags().Lookup(name) == nil {
+					return fmt.Errorf("%w; %s is a flag of %q and goes after it", err, before, cmd.CommandPath())
+				}
+			}
+			return err
+		}
+	}
+	return err
 }

@@ -26,10 +26,13 @@ func (s *session) version() *cobra.Command {
 	}
 }
 
-// thisProgram is what the Go toolchain recorded: the version of the module comes from the version control system.
+// version is set by the linker: that of the release, as the agent's is.
+var version string
+
+// thisProgram tells the version of the release or, in a build without one, what the Go toolchain recorded.
 func thisProgram() output.Program {
-	p := output.Program{Version: "unknown", Build: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+	p := output.Program{Version: version, Build: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH}
+	if info, ok := debug.ReadBuildInfo(); ok && version == "" {
 		p.Version = info.Main.Version
 	}
 	return p

@@ -20,6 +20,8 @@ func escapeLine(s string) string {
 }
 
 func escape(s string) string {
+	// A terminal may take a single byte from 0x80 on for a control character.
+	s = strings.ToValidUTF8(s, "\uFFFD")
 	if !strings.ContainsFunc(s, hidden) {
 		return s
 	}

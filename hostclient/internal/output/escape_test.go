@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 )
@@ -17,6 +18,7 @@ func TestEscape(t *testing.T) {
 		"\x7f\u009b":     `\x7f\u009b`,
 		"a\u202eb\u2028": `a\u202eb\u2028`,
 		"größe → 日本":     "größe → 日本",
+		"\x9b2J":         "\uFFFD2J",
 		`back\slash`:     `back\slash`,
 	} {
 		if got := Escape(in); got != want {
@@ -27,8 +29,12 @@ func TestEscape(t *testing.T) {
 
 func TestEscapeLeavesOnlyPrintable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		in := rapid.String().Draw(t, "in")
-		if i := strings.IndexFunc(Escape(in), func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
+		in := string(rapid.SliceOf(rapid.Byte()).Draw(t, "in"))
+		out := Escape(in)
+		if !utf8.ValidString(out) {
+			t.Fatalf("Escape(%q) = %q is not valid UTF-8", in, out)
+		}
+		if i := strings.IndexFunc(out, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
 			t.Fatalf("Escape(%q) has a character that is not printable", in)
 		}
 	})

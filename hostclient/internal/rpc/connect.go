@@ -19,8 +19,8 @@ const (
 	authority = "kata-sysctl"
 	// tryTimeout bounds one try, from dialling to the agent's first frame. A guest that just boots may leave one unanswered.
 	tryTimeout = 5 * time.Second
-	// maxReceive is far above what a full request of values of one page each makes.
-	maxReceive = 16 << 20
+	// maxReceive is above the outcomes of a full request, each with a page before and a page after.
+	maxReceive = 64 << 20
 )
 
 // redial is quick, as a booting guest should be met as soon as it is up, and costs next to nothing.

@@ -55,6 +55,26 @@ func (e *UnreachableError) advice() string {
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
+// TooLargeError is a request that the agent would drop unread.
+type TooLargeError struct {
+	Call  string
+	Bytes int
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("%s: the request has %d bytes, the agent takes at most %d; nothing was sent: ask for less at once", e.Call, e.Bytes, maxRequest)
+}
+
+// ExcessError is a guest that sends more than any kernel has.
+type ExcessError struct {
+	Call  string
+	Limit string
+}
+
+func (e *ExcessError) Error() string {
+	return fmt.Sprintf("%s: the guest sends more than %s; given up", e.Call, e.Limit)
+}
+
 // CallError is a call that failed after the agent was reached.
 type CallError struct {
 	Call    string            // what was called, as the user knows it
@@ -107,7 +127,7 @@ func (e *CallError) what() string {
 	case codes.Unimplemented:
 		return "the peer has no such call, so it is no kata-sysctl-agent or an older one"
 	case codes.ResourceExhausted:
-		return "too much for one call, ask for less at once"
+		return "a message was too large, or the agent has too much to do"
 	}
 	return "the agent gave no verdict (" + e.Code.String() + ")"
 }
