@@ -94,8 +94,8 @@ func (e *entry) restore(buf *procsys.Buffer) {
 	if e.Status == Applied {
 		e.reject(RolledBack, "put back because another setting of the batch failed")
 	}
-	if e.wrote && e.facts.Loses != "" {
-		e.Notes = append(e.Notes, "what it may have destroyed is not put back: "+e.facts.Loses)
+	if note := "what it may have destroyed is not put back: " + e.facts.Loses; e.wrote && e.facts.Loses != "" && !slices.Contains(e.Notes, note) {
+		e.Notes = append(e.Notes, note)
 	}
 }
 

@@ -183,3 +183,25 @@ func TestMatchText(t *testing.T) {
 		}
 	}
 }
+
+// No file makes the parser panic, and what it accepts decides on every setting with a reason.
+func FuzzParse(f *testing.F) {
+	f.Add("version = 1\n[[rule]]\nkey = \"net.**\"\naction = \"allow\"\nmin = 1\nmax = 0x10\nvalues = [\"1*\"]")
+	f.Add("version = 1\n[[rule]]\nkey = \"vm.x\"\naction = \"deny\"\nreason = \"r\"")
+	f.Add(string(Default))
+	k, err := sysctl.ParseKey("net.ipv4.tcp_rmem")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := Parse([]byte(text))
+		if err != nil {
+			return
+		}
+		for _, value := range []string{"1", "1 2 3", "x", ""} {
+			if v := p.Decide(k, sysctl.ScopeNet, value); !v.Allowed && v.Reason == "" {
+				t.Errorf("denied %q without a reason: %+v", value, v)
+			}
+		}
+	})
+}
