@@ -98,24 +98,7 @@ func TestPruneKeepsWhatIsInUse(t *testing.T) {
 }
 
 func TestUnknownSeries(t *testing.T) {
-	if _, err := components("5.10", HVSock); err == nil || !strings.Contains(err.Error(), "6.1, 6.12, 7.x") {
+	if _, err := components("5.10"); err == nil || !strings.Contains(err.Error(), "6.1, 6.12, 7.x") {
 		t.Errorf("components(5.10): %v; want the choices named", err)
-	}
-}
-
-func TestTiers(t *testing.T) {
-	hvsock, err := components(DefaultKernel, HVSock)
-	if err != nil {
-		t.Fatal(err)
-	}
-	vhost, err := components(DefaultKernel, VHost)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(vhost) != len(hvsock)+1 || vhost[len(hvsock)].name != "qemu" {
-		t.Errorf("%s wants %v, %s wants %v; want one component more, QEMU", HVSock, hvsock, VHost, vhost)
-	}
-	if _, err := components(DefaultKernel, "xen"); err == nil || !strings.Contains(err.Error(), "hvsock or vhost") {
-		t.Errorf("components for xen: %v; want the choices named", err)
 	}
 }

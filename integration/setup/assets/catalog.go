@@ -2,7 +2,6 @@ package assets
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -39,27 +38,6 @@ var (
 	busybox          = component{name: "busybox", suite: "trixie", packages: []string{"busybox-static"}}
 )
 
-// nodeHypervisor is for the node of the vhost tier: QEMU with its firmware and all the libraries it is linked with. Those
-// are named one by one, since what QEMU's package depends on is twice as much.
-var nodeHypervisor = component{name: "qemu", suite: "trixie", packages: []string{
-	"qemu-system-x86", "qemu-system-data", "seabios",
-	"libaio1t64", "libatomic1", "libblkid1", "libbpf1", "libc6", "libcap2", "libcapstone5", "libdaxctl1", "libelf1t64", "libfdt1",
-	"libffi8", "libfuse3-4", "libgcc-s1", "libglib2.0-0t64", "libgmp10", "libgnutls30t64", "libhogweed6t64", "libibverbs1", "libidn2-0",
-	"libjpeg62-turbo", "libkmod2", "libmount1", "libndctl6", "libnettle8t64", "libnl-3-200", "libnl-route-3-200", "libnuma1",
-	"libp11-kit0", "libpcre2-8-0", "libpixman-1-0", "libpmem1", "libpng16-16t64", "librdmacm1t64", "libsasl2-2", "libseccomp2",
-	"libselinux1", "libslirp0", "libssl3t64", "libtasn1-6", "libudev1", "libunistring5", "liburing2", "libuuid1", "libvdeplug2t64",
-	"libzstd1", "zlib1g",
-}}
-
-// A Tier is a way to run the guest, with a host side of its own.
-type Tier string
-
-// The tiers with a VM.
-const (
-	HVSock Tier = "hvsock" // a hybrid socket on this machine
-	VHost  Tier = "vhost"  // AF_VSOCK and KVM, in a VM that plays the node
-)
-
 // KernelSeries lists the series that can be asked for, oldest first.
 func KernelSeries() []string {
 	var series []string
@@ -69,19 +47,12 @@ func KernelSeries() []string {
 	return series
 }
 
-// components are all that a kernel series needs on a tier.
-func components(series string, tier Tier) ([]component, error) {
-	kernel := slices.IndexFunc(kernels, func(k component) bool { return k.name == kernelPrefix+series })
-	if kernel < 0 {
-		return nil, fmt.Errorf("no kernel series %q: choose one of %s", series, strings.Join(KernelSeries(), ", "))
+// components are all that a kernel series needs.
+func components(series string) ([]component, error) {
+	for _, k := range kernels {
+		if k.name == kernelPrefix+series {
+			return []component{k, vsockDevice, containerRuntime, busybox}, nil
+		}
 	}
-	wanted := []component{kernels[kernel], vsockDevice, containerRuntime, busybox}
-	switch tier {
-	case HVSock:
-		return wanted, nil
-	case VHost:
-		return append(wanted, nodeHypervisor), nil
-	default:
-		return nil, fmt.Errorf("no tier %q: choose %s or %s", tier, HVSock, VHost)
-	}
+	return nil, fmt.Errorf("no kernel series %q: choose one of %s", series, strings.Join(KernelSeries(), ", "))
 }

@@ -1,7 +1,6 @@
 package assets
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 // Config says what to fetch.
 type Config struct {
 	Series   string // of the kernel; DefaultKernel when empty
-	Tier     Tier   // HVSock when empty
 	Refresh  bool   // look for newer versions of what the cache has
 	Progress Progress
 }
@@ -28,8 +26,10 @@ type Progress interface {
 
 // Fetch brings the cache up to date, fetching only what it lacks, and returns what it then holds.
 func Fetch(ctx context.Context, c Config) (*Set, error) {
-	c.Series, c.Tier = cmp.Or(c.Series, DefaultKernel), cmp.Or(c.Tier, HVSock)
-	wanted, err := components(c.Series, c.Tier)
+	if c.Series == "" {
+		c.Series = DefaultKernel
+	}
+	wanted, err := components(c.Series)
 	if err != nil {
 		return nil, err
 	}

@@ -21,34 +21,22 @@ type Set struct {
 	LibraryRoots []string // where Runc's libraries are
 	Busybox      string
 
-	Node *Node // nil without the vhost tier
-
 	Packages []Package
 }
 
-// A Node is what a VM needs, beyond that, to run VMs itself.
-type Node struct {
-	QEMU        string
-	LibraryRoot string   // where QEMU's libraries are
-	Firmware    []string // that QEMU needs to boot a Linux kernel
-}
-
-// Load returns what the cache holds for a kernel series on the hvsock tier, verified. It fetches nothing.
-func Load(series string) (*Set, error) { return LoadTier(series, HVSock) }
-
-// LoadTier is Load for a tier.
-func LoadTier(series string, tier Tier) (*Set, error) {
+// Load returns what the cache holds for a kernel series, verified. It fetches nothing.
+func Load(series string) (*Set, error) {
 	dir, err := Dir()
 	if err != nil {
 		return nil, err
 	}
-	wanted, err := components(series, tier)
+	wanted, err := components(series)
 	if err != nil {
 		return nil, err
 	}
 	set, err := load(dir, series, wanted)
 	if err != nil {
-		return nil, fmt.Errorf("load assets for kernel %s: %w; run: go run ./integration/setup --kernel %s --tier %s", series, err, series, tier)
+		return nil, fmt.Errorf("load assets for kernel %s: %w; run: go run ./integration/setup --kernel %s", series, err, series)
 	}
 	return set, nil
 }
@@ -89,8 +77,6 @@ func (s *Set) locate(c component, tree string) error {
 		s.Runc, err = one(tree, "usr/sbin/runc", "usr/bin/runc")
 	case busybox.name:
 		s.Busybox, err = one(tree, "usr/bin/busybox", "bin/busybox")
-	case nodeHypervisor.name:
-		s.Node, err = locateNode(tree)
 	}
 	return err
 }
@@ -119,25 +105,6 @@ func locateVsock(tree string) ([]string, error) {
 		return nil, err
 	}
 	return []string{loader, "--library-path", filepath.Dir(libc), program}, nil
-}
-
-// firmware is what QEMU loads on the way to a kernel that is given by -kernel: the BIOS, the loader, and a helper of KVM's.
-var firmware = []string{"usr/share/seabios/bios-256k.bin", "usr/share/qemu/linuxboot_dma.bin", "usr/share/qemu/kvmvapic.bin"}
-
-func locateNode(tree string) (*Node, error) {
-	program, err := one(tree, "usr/bin/qemu-system-x86_64")
-	if err != nil {
-		return nil, err
-	}
-	node := &Node{QEMU: program, LibraryRoot: tree}
-	for _, name := range firmware {
-		file, err := one(tree, name)
-		if err != nil {
-			return nil, err
-		}
-		node.Firmware = append(node.Firmware, file)
-	}
-	return node, nil
 }
 
 // one returns the file that the first pattern with a match leads to.
