@@ -146,55 +146,77 @@ func TestWrongSocket(t *testing.T) {
 	}
 }
 
-// A client that comes while the guest boots waits for it.
+// A client that comes while the guest boots waits for it. vhost-device-vsock 0.3.0 now and then serves nobody any more after such
+// an early client; then nobody can boot, the harness neither, and the test takes another VM.
 func TestGuestStillBooting(t *testing.T) {
 	ctx := needGuest(t)
-	second := config
-	second.Dir = t.TempDir()
-	type result struct {
-		began  time.Time
-		code   int
-		output string
+	for try := 1; ; try++ {
+		machine, early, err := bootWithEarlyClient(ctx, t.TempDir())
+		if err != nil && try < 3 {
+			t.Logf("try %d: %v", try, err)
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer machine.Close()
+		select {
+		case c := <-early:
+			if c.code != exitDone {
+				t.Errorf("exit code %d: %s", c.code, c.output)
+			}
+			if c.ahead < time.Second {
+				t.Errorf("hostclient came %v before the agent: the guest was up already", c.ahead)
+			}
+		case <-ctx.Done():
+			t.Fatal("no answer")
+		}
+		if got, err := machine.Run(ctx, "cat", "/proc/sys/vm/max_map_count"); err != nil || got != "131072\n" {
+			t.Errorf("vm.max_map_count is %q, %v", got, err)
+		}
+		return
 	}
-	answered := make(chan result, 1)
+}
+
+// An earlyClient is how hostclient fared that was started as soon as there was a socket.
+type earlyClient struct {
+	code   int
+	output string
+	ahead  time.Duration // of the harness, which found the agent listening
+}
+
+func bootWithEarlyClient(ctx context.Context, dir string) (*vm.VM, <-chan earlyClient, error) {
+	second := config
+	second.Dir, second.BootTimeout = dir, 25*time.Second
+	booted := make(chan time.Time, 1)
+	early := make(chan earlyClient, 1)
+	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
 	go func() {
-		// The socket is there before the guest is.
+		defer cancel()
 		for ctx.Err() == nil {
-			found, _ := filepath.Glob(filepath.Join(second.Dir, "*", filepath.Base(guest.Hybrid())))
+			found, _ := filepath.Glob(filepath.Join(dir, "*", filepath.Base(guest.Hybrid())))
 			if len(found) == 0 {
 				time.Sleep(10 * time.Millisecond)
 				continue
 			}
-			r := result{began: time.Now()}
-			cmd := exec.CommandContext(ctx, binaries.hostclient, "--target", "hvsock://"+found[0], "--timeout", "60s", "set", "vm.max_map_count=131072")
+			began := time.Now()
+			cmd := exec.CommandContext(ctx, binaries.hostclient, "--target", "hvsock://"+found[0], "--timeout", "30s", "set", "vm.max_map_count=131072")
 			var output bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &output, &output
 			cmd.Run()
-			r.code, r.output = cmd.ProcessState.ExitCode(), output.String()
-			answered <- r
+			select {
+			case at := <-booted:
+				early <- earlyClient{cmd.ProcessState.ExitCode(), output.String(), at.Sub(began)}
+			case <-ctx.Done():
+			}
 			return
 		}
 	}()
 	machine, err := vm.Boot(ctx, second)
-	if err != nil {
-		t.Fatal(err)
+	if err == nil {
+		booted <- time.Now()
 	}
-	defer machine.Close()
-	booted := time.Now()
-	select {
-	case r := <-answered:
-		if r.code != exitDone {
-			t.Errorf("exit code %d: %s", r.code, r.output)
-		}
-		if booted.Sub(r.began) < time.Second {
-			t.Errorf("hostclient came %v before the agent: the guest was up already", booted.Sub(r.began))
-		}
-	case <-ctx.Done():
-		t.Fatal("no answer")
-	}
-	if got, err := machine.Run(ctx, "cat", "/proc/sys/vm/max_map_count"); err != nil || got != "131072\n" {
-		t.Errorf("vm.max_map_count is %q, %v", got, err)
-	}
+	return machine, early, err
 }
 
 // A process in the guest reaches the agent's port over vsock loopback, and is turned away.

@@ -1,9 +1,11 @@
 package vm
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -90,6 +92,9 @@ func (v *VM) boot(ctx context.Context, config Config, accel Accelerator) error {
 		defer answered.Stop()
 		go v.watchKVM(ctx, cancel)
 	}
+	if err := v.awaitGuest(ctx); err != nil {
+		return fmt.Errorf("guest control: %w", err)
+	}
 	if err := v.probe(ctx, guestctl.Port); err != nil {
 		return fmt.Errorf("guest control: %w", err)
 	}
@@ -129,6 +134,30 @@ func (v *VM) awaitBackend(ctx context.Context) error {
 		case <-v.backend.done:
 			return fmt.Errorf("vhost-device-vsock ended early: %w", v.backend.err)
 		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// listening is what the guest's init prints when its control port is open.
+var listening = fmt.Appendf(nil, "testguest: control on vsock port %d", guestctl.Port)
+
+// awaitGuest waits until the guest says that it listens. Dialling before that works as a rule, but vhost-device-vsock 0.3.0 now and
+// then serves nobody any more after a connection that came and went while the guest did not answer.
+func (v *VM) awaitGuest(ctx context.Context) error {
+	for {
+		console, err := os.ReadFile(v.files.console())
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if bytes.Contains(console, listening) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the guest does not say that it listens: %w", context.Cause(ctx))
+		case <-v.Done():
+			return errStopped
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
