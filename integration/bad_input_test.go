@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -124,8 +125,12 @@ func TestWrongSocket(t *testing.T) {
 			if err != nil {
 				return
 			}
-			conn.Write([]byte("220 mail.example.org ESMTP\r\n"))
-			conn.Close()
+			// It stays, as a mail server does: data that is on its way when a connection is reset may be lost.
+			go func() {
+				defer conn.Close()
+				conn.Write([]byte("220 mail.example.org ESMTP\r\n"))
+				io.Copy(io.Discard, conn)
+			}()
 		}
 	}()
 	for _, test := range []struct{ name, target, message string }{
