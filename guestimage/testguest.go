@@ -149,17 +149,11 @@ func (g *testGuest) addModules(image *initramfs.Image) (elf.Machine, error) {
 	}
 
 	dir := path.Join("usr/lib/modules", tree.Version)
-	paths := make(map[string]string, len(all))
 	var deps strings.Builder
+	for _, line := range kmod.DepLines(all) {
+		deps.WriteString(line + "\n")
+	}
 	for _, module := range all {
-		paths[module.Name] = module.Path
-		fmt.Fprintf(&deps, "%s:", module.Path)
-		for _, dep := range module.Deps {
-			if file, ok := paths[dep]; ok { // the others are built in
-				fmt.Fprintf(&deps, " %s", file)
-			}
-		}
-		deps.WriteByte('\n')
 		if err := image.File(path.Join(dir, module.Path), 0o644, module.Content); err != nil {
 			return 0, err
 		}

@@ -31,7 +31,7 @@ func serveControl(children *reaper) error {
 		}
 		go func() {
 			defer conn.Close()
-			if err := guestctl.Serve(context.Background(), conn, control{children}); err != nil {
+			if err := guestctl.Serve(context.Background(), pieces{conn}, control{children}); err != nil {
 				logf("control: %v", err)
 			}
 		}()

@@ -103,6 +103,16 @@ func testCommand(ctx context.Context, t *testing.T, machine *vm.VM) {
 		t.Errorf("stdout %q, stderr %q, exit code %d; want input, hello, 7", result.Stdout, result.Stderr, result.ExitCode)
 	}
 
+	large, err := machine.Run(ctx, "sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x")
+	if err != nil || len(large) != 300_000 {
+		t.Errorf("%d bytes of output, %v; want 300000", len(large), err)
+	}
+
+	// It needs bridge, which needs llc and stp: a chain, not just a neighbour.
+	if output, err := machine.Run(ctx, "modprobe", "br_netfilter"); err != nil {
+		t.Errorf("modprobe: %v %s", err, output)
+	}
+
 	start := time.Now()
 	result, err = machine.Exec(ctx, guestctl.Command{Argv: []string{"sleep", "60"}, Timeout: 100 * time.Millisecond})
 	if err != nil {

@@ -126,20 +126,19 @@ func (a *Applier) lookLive(ctx context.Context, target *container.Target, found 
 		return err
 	}
 	look()
-	m := a.Scopes.Current()
+	m, fresh := a.Scopes.Current(), false
 	for _, i := range unknown {
 		if found[i].scope == sysctl.ScopeAbsent {
 			continue
 		}
-		scope, ok := m.Lookup(found[i].key)
-		if !ok {
+		if _, ok := m.Lookup(found[i].key); !ok && !fresh { // once: measuring takes as long as hundreds of settings
 			var err error
 			if m, err = a.Scopes.Refresh(ctx); err != nil {
 				return measured(ctx, err)
 			}
-			scope = lookup(m, found[i].key)
+			fresh = true
 		}
-		found[i].scope = scope
+		found[i].scope = lookup(m, found[i].key)
 	}
 	return nil
 }

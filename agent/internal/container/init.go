@@ -119,7 +119,8 @@ func members(cgroup string) ([]int, error) {
 			return err
 		}
 		data, err := os.ReadFile(filepath.Join(path, "cgroup.procs"))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENODEV) {
+		// A cgroup may vanish meanwhile, and one of the threaded kind can't be read this way: its processes are in its parent.
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENODEV) && !errors.Is(err, unix.EOPNOTSUPP) {
 			return err
 		}
 		for field := range bytes.FieldsSeq(data) {

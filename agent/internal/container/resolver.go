@@ -70,10 +70,16 @@ func (r *Resolver) Container(id string) (*Target, error) {
 		// As long as the process lives its pid is its own, so the files were its own too.
 		err = unix.PidfdSendSignal(pidfd, 0, nil, 0)
 	}
-	if err = errors.Join(err, unix.Close(pidfd)); err != nil {
-		return nil, errors.Join(&NotFoundError{ID: id, Reason: "its init process has just ended"}, err, t.Close())
+	err = errors.Join(err, unix.Close(pidfd))
+	switch {
+	case err == nil:
+		return t, nil
+	case errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH):
+		err = &NotFoundError{ID: id, Reason: "its init process has just ended"}
+	default:
+		err = fmt.Errorf("container %s: pin its namespaces: %w", id, err)
 	}
-	return t, nil
+	return nil, errors.Join(err, t.Close())
 }
 
 // pinOf pins the namespace of kind i of a process.

@@ -246,3 +246,40 @@ func TestNamespacesArePinned(t *testing.T) {
 		t.Errorf("inside %s, %v, want %s", got, err, want)
 	}
 }
+
+// An agent that has run out of files must not say that a running container has ended.
+func TestOutOfFilesIsNotAnEnd(t *testing.T) {
+	bundles := t.TempDir()
+	r := newResolver(t, bundles)
+	nstest.Container(t, bundles, "files")
+	target, err := r.Container("files") // from now on its init process is remembered
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.Close()
+	next, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(next)
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	// Enough for the pidfd and a look at the cgroup, but not for three namespaces.
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(next) + 2, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	target, err = r.Container("files")
+	if restored := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); restored != nil {
+		t.Fatal(restored)
+	}
+	if err == nil {
+		target.Close()
+		t.Fatal("it worked: the test's limit is not one")
+	}
+	var notFound *container.NotFoundError
+	if errors.As(err, &notFound) || !errors.Is(err, unix.EMFILE) {
+		t.Errorf("got %v, want EMFILE and no NotFoundError", err)
+	}
+}

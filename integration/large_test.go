@@ -1,0 +1,56 @@
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"kata-sysctl/guestimage/guestctl"
+)
+
+// A batch near the limits, there and back through the vsock device: as a success, whose outcomes are the reply, and as a
+// failure, whose outcomes are a detail of the status in the trailer.
+func TestLargeBatch(t *testing.T) {
+	ctx := needGuest(t)
+	c := start(t, ctx, guestctl.Container{ID: "large"})
+	inGuest(t, ctx, "modprobe", "dummy")
+	const interfaces = 120
+	script := fmt.Sprintf(`for i in $(seq 1 %d); do ip link add eth$i type dummy || exit 1; done`, interfaces)
+	inGuest(t, ctx, "nsenter", "-t", fmt.Sprint(c.pid), "-n", "sh", "-c", script)
+	names := strings.Fields("accept_local arp_accept arp_announce arp_filter arp_ignore arp_notify bootp_relay log_martians promote_secondaries proxy_arp")
+	var settings []string
+	for i := range interfaces {
+		for _, name := range names {
+			settings = append(settings, fmt.Sprintf("net.ipv4.conf.eth%d.%s=1", i+1, name))
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		bad    []string
+		code   int
+		status string
+	}{
+		{"refused before a write", []string{"vm.no_such_key=1"}, exitInvalid, "NOT_ATTEMPTED"},
+		{"rolled back", []string{"kernel.sem=111 222 33 99999999"}, exitRolledBack, "ROLLED_BACK"},
+		{"applied", nil, exitDone, "APPLIED"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			code, stdout, stderr := hostclient(t, ctx, append(append([]string{"-o", "json", "--timeout", "30s", "set", "--container", c.id}, settings...), test.bad...)...)
+			var r reply
+			if err := json.Unmarshal([]byte(stdout), &r); err != nil {
+				t.Fatalf("%v; stderr %.500q", err, stderr)
+			}
+			if code != test.code || len(r.Outcomes) != len(settings)+len(test.bad) {
+				t.Fatalf("exit code %d with %d outcomes, want %d with %d: %.500s", code, len(r.Outcomes), test.code, len(settings)+len(test.bad), stderr)
+			}
+			for _, o := range r.Outcomes[:len(settings)] {
+				if o.Status != test.status {
+					t.Fatalf("%s is %s, want %s", o.Key, o.Status, test.status)
+				}
+			}
+			t.Logf("%d outcomes, %d bytes of JSON", len(r.Outcomes), len(stdout))
+		})
+	}
+	c.expect("net/ipv4/conf/eth1/log_martians", "1", fmt.Sprintf("net/ipv4/conf/eth%d/proxy_arp", interfaces), "1")
+}
