@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -8,6 +9,7 @@ import (
 
 	"kata-sysctl/hostclient/internal/output"
 	"kata-sysctl/hostclient/internal/request"
+	"kata-sysctl/hostclient/internal/rpc"
 	sysctlv1 "kata-sysctl/proto/sysctl/v1"
 )
 
@@ -15,35 +17,29 @@ func (s *session) get() *cobra.Command {
 	return s.onContainer(&cobra.Command{
 		Use:   "get KEY...",
 		Short: "Read sysctls",
-		RunE: func(cmd *cobra.Command, keys []string) error {
-			entries, err := s.readKeys(cmd, keys)
-			return s.show(output.NewValues(s.head(), entries, errorOf(err)), err)
+		RunE: func(cmd *cobra.Command, words []string) error {
+			keys, wrong := keysOf(cmd, words)
+			return run(s, cmd, wrong, output.NewValues, func(ctx context.Context, client *rpc.Client, container string) ([]*sysctlv1.Entry, error) {
+				return readKeys(ctx, client, &sysctlv1.GetRequest{ContainerId: container, Keys: keys})
+			})
 		},
 	})
 }
 
-func (s *session) readKeys(cmd *cobra.Command, keys []string) ([]*sysctlv1.Entry, error) {
-	if len(keys) == 0 {
+func keysOf(cmd *cobra.Command, words []string) ([]string, error) {
+	if len(words) == 0 {
 		return nil, &UsageError{Command: cmd.CommandPath(), Err: errors.New("get: no KEY is given; 'hostclient list' shows them all")}
 	}
-	if err := s.checkContainer(cmd); err != nil {
-		return nil, err
-	}
-	keys, err := request.Words("key", keys...)
+	return request.Words("key", words...)
+}
+
+func readKeys(ctx context.Context, client *rpc.Client, req *sysctlv1.GetRequest) ([]*sysctlv1.Entry, error) {
+	entries, err := client.Get(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	ctx, client, done, err := s.connect(cmd)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	entries, err := client.Get(ctx, &sysctlv1.GetRequest{ContainerId: s.container, Keys: keys})
-	if err != nil {
-		return nil, err
-	}
-	if len(entries) != len(keys) {
-		return entries, &InconsistentError{What: fmt.Sprintf("get: %d keys asked for, %d answered", len(keys), len(entries))}
+	if len(entries) != len(req.GetKeys()) {
+		return entries, &InconsistentError{What: fmt.Sprintf("get: %d keys asked for, %d answered", len(req.GetKeys()), len(entries))}
 	}
 	return entries, checkEntries(entries)
 }

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"kata-sysctl/hostclient/internal/output"
+	"kata-sysctl/hostclient/internal/rpc"
 	sysctlv1 "kata-sysctl/proto/sysctl/v1"
 )
 
@@ -13,17 +16,11 @@ func (s *session) info() *cobra.Command {
 		Short: "Show what runs in the guest: versions, policy, limits, who may connect",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			info, err := s.askInfo(cmd)
-			return s.show(output.NewInfo(s.head(), info, errorOf(err)), err)
+			return run(s, cmd, nil, output.NewInfo, askInfo)
 		},
 	}
 }
 
-func (s *session) askInfo(cmd *cobra.Command) (*sysctlv1.GetInfoResponse, error) {
-	ctx, client, done, err := s.connect(cmd)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
+func askInfo(ctx context.Context, client *rpc.Client, _ string) (*sysctlv1.GetInfoResponse, error) {
 	return client.Info(ctx)
 }

@@ -76,29 +76,44 @@ func (s *session) checkContainer(cmd *cobra.Command) error {
 	return err
 }
 
-// connect reaches the agent. Context and client end with the returned function.
-func (s *session) connect(cmd *cobra.Command) (context.Context, *rpc.Client, func(), error) {
+// ask is what a command wants of one agent. The answer may be there on failure too. Its container is that of --container.
+type ask[A any] func(ctx context.Context, client *rpc.Client, container string) (A, error)
+
+// run is a command, written for one agent: it finds the agent, asks, and shows the document of the answer. With wrong, which is
+// what the command found in its own words, it shows the document of that failure and asks nobody.
+func run[A any, D output.Document](s *session, cmd *cobra.Command, wrong error, document func(output.Head, A, *output.Error) D, ask ask[A]) error {
+	var answer A
+	err := wrong
+	if err == nil {
+		err = s.checkContainer(cmd)
+	}
+	if err == nil {
+		answer, err = askAgent(s, cmd, ask)
+	}
+	return s.show(document(s.head(), answer, errorOf(err)), err)
+}
+
+// askAgent reaches the agent and asks it.
+func askAgent[A any](s *session, cmd *cobra.Command, ask ask[A]) (answer A, err error) {
 	if s.target == "" {
-		return nil, nil, nil, &UsageError{Command: cmd.CommandPath(), Err: errors.New("no target: give --target or set $" + targetVariable)}
+		return answer, &UsageError{Command: cmd.CommandPath(), Err: errors.New("no target: give --target or set $" + targetVariable)}
 	}
 	t, err := target.Parse(s.target)
 	if err != nil {
-		return nil, nil, nil, err
+		return answer, err
 	}
 	s.target = t.String()
 	if s.timeout <= 0 {
-		return nil, nil, nil, &UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf("--timeout %s is no time at all: give one above 0", s.timeout)}
+		return answer, &UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf("--timeout %s is no time at all: give one above 0", s.timeout)}
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), s.timeout)
+	defer cancel()
 	client, err := rpc.Connect(ctx, t)
 	if err != nil {
-		cancel()
-		return nil, nil, nil, err
+		return answer, err
 	}
-	return ctx, client, func() {
-		client.Close()
-		cancel()
-	}, nil
+	defer client.Close()
+	return ask(ctx, client, s.container)
 }
 
 func (s *session) head() output.Head {

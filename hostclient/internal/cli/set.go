@@ -1,59 +1,63 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 
 	"kata-sysctl/hostclient/internal/output"
 	"kata-sysctl/hostclient/internal/request"
+	"kata-sysctl/hostclient/internal/rpc"
 	sysctlv1 "kata-sysctl/proto/sysctl/v1"
 )
 
 func (s *session) set() *cobra.Command {
-	req := &sysctlv1.SetRequest{}
+	flags := &sysctlv1.SetRequest{}
 	cmd := &cobra.Command{
 		Use:   "set KEY=VALUE...",
 		Short: "Set sysctls, all or nothing",
 		Long: `Set sysctls of the pod, or of one container. Settings are checked before the first write, read back after the last, and if one
 fails all are put back, unless --best-effort is given. Blanks around KEY and VALUE are ignored: "kernel.sem = 250 32000 32 128".`,
 		RunE: func(cmd *cobra.Command, words []string) error {
-			outcomes, err := s.applySettings(cmd, req, words)
-			return s.show(output.NewOutcomes(s.head(), outcomes, errorOf(err)), err)
+			settings, wrong := settingsOf(cmd, words)
+			return run(s, cmd, wrong, output.NewOutcomes, applying(flags, settings))
 		},
 	}
-	f := cmd.Flags()
-	f.BoolVar(&req.DryRun, "dry-run", false, "check everything and write nothing")
-	f.BoolVar(&req.BestEffort, "best-effort", false, "apply what can be applied and keep it")
-	f.BoolVar(&req.Force, "force", false, "write values that are already as requested too")
-	f.BoolVar(&req.AcceptKernelValue, "accept-kernel-value", false, "take what the kernel made of a value as success")
-	f.BoolVar(&req.AllowOneWay, "allow-one-way", false, "allow keys that can't be undone; they are written last")
+	setFlags(cmd, flags)
 	return s.onContainer(cmd)
 }
 
-func (s *session) applySettings(cmd *cobra.Command, req *sysctlv1.SetRequest, words []string) ([]*sysctlv1.Outcome, error) {
+// setFlags gives a command the flags that say how to write; flags takes them.
+func setFlags(cmd *cobra.Command, flags *sysctlv1.SetRequest) {
+	f := cmd.Flags()
+	f.BoolVar(&flags.DryRun, "dry-run", false, "check everything and write nothing")
+	f.BoolVar(&flags.BestEffort, "best-effort", false, "apply what can be applied and keep it")
+	f.BoolVar(&flags.Force, "force", false, "write values that are already as requested too")
+	f.BoolVar(&flags.AcceptKernelValue, "accept-kernel-value", false, "take what the kernel made of a value as success")
+	f.BoolVar(&flags.AllowOneWay, "allow-one-way", false, "allow keys that can't be undone; they are written last")
+}
+
+func settingsOf(cmd *cobra.Command, words []string) ([]*sysctlv1.Setting, error) {
 	if len(words) == 0 {
 		return nil, &UsageError{Command: cmd.CommandPath(), Err: errors.New("set: no KEY=VALUE is given")}
 	}
-	if err := s.checkContainer(cmd); err != nil {
-		return nil, err
+	return request.Settings(words)
+}
+
+// applying asks an agent to apply settings, as flags say.
+func applying(flags *sysctlv1.SetRequest, settings []*sysctlv1.Setting) ask[[]*sysctlv1.Outcome] {
+	return func(ctx context.Context, client *rpc.Client, container string) ([]*sysctlv1.Outcome, error) {
+		req := proto.CloneOf(flags)
+		req.ContainerId, req.Settings = container, settings
+		outcomes, err := client.Set(ctx, req)
+		if err != nil {
+			return outcomes, err
+		}
+		return outcomes, checkOutcomes(req, outcomes)
 	}
-	settings, err := request.Settings(words)
-	if err != nil {
-		return nil, err
-	}
-	req.ContainerId, req.Settings = s.container, settings
-	ctx, client, done, err := s.connect(cmd)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	outcomes, err := client.Set(ctx, req)
-	if err != nil {
-		return outcomes, err
-	}
-	return outcomes, checkOutcomes(req, outcomes)
 }
 
 // checkOutcomes judges a reply that is no failure: with best effort it may still hold settings that failed.

@@ -16,12 +16,13 @@ func (s *session) version() *cobra.Command {
 		Short: "Show the version of hostclient, and of the agent if there is a target",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var agent *sysctlv1.GetInfoResponse
-			var err error
-			if s.target != "" {
-				agent, err = s.askInfo(cmd)
+			document := func(head output.Head, agent *sysctlv1.GetInfoResponse, err *output.Error) *output.Versions {
+				return output.NewVersions(head, thisProgram(), agent, err)
 			}
-			return s.show(output.NewVersions(s.head(), thisProgram(), agent, errorOf(err)), err)
+			if s.target == "" {
+				return s.show(document(s.head(), nil, nil), nil)
+			}
+			return run(s, cmd, nil, document, askInfo)
 		},
 	}
 }
