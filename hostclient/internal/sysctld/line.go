@@ -55,3 +55,11 @@ func normalize(key string) string {
 	segments := strings.FieldsFunc(key, func(r rune) bool { return r == '/' })
 	return strings.Join(segments, "/")
 }
+
+// KeyOfPath spells a path below /proc/sys as a key: with dots, unless its first segment has one, which would be taken for a separator.
+func KeyOfPath(path string) string {
+	if key := swap.Replace(path); normalize(key) == path {
+		return key
+	}
+	return path
+}

@@ -56,22 +56,6 @@ func Parse(file, text string) ([]Line, *Malformed) {
 	return p.result()
 }
 
-// ParseAnnotation reads the value of the annotation io.katacontainers.sysctl: lines of sysctl.d(5) that a line break or a ";" separates. So a
-// ";" starts no comment here, and no value can have one. Positions count the line breaks of the text.
-func ParseAnnotation(name, text string) ([]Line, *Malformed) {
-	p := parser{file: name}
-	for line := range strings.Lines(text) {
-		p.number++
-		if strings.HasPrefix(strings.TrimLeft(line, whitespace), "#") {
-			continue // a comment reaches to the end of its line
-		}
-		for part := range strings.SplitSeq(line, ";") {
-			p.line(part, "#")
-		}
-	}
-	return p.result()
-}
-
 type parser struct {
 	file   string
 	number int
@@ -91,17 +75,37 @@ func (p *parser) line(text, comments string) {
 	if text == "" || strings.ContainsRune(comments, rune(text[0])) {
 		return
 	}
-	line := Line{Pos: Position{File: p.file, Line: p.number}}
 	key, value, assigns := strings.Cut(text, "=")
 	key, dash := strings.CutPrefix(key, "-")
-	line.Key, line.Value = strings.Trim(key, whitespace), strings.Trim(value, whitespace)
+	line := newLine(Position{File: p.file, Line: p.number}, key, value)
 	line.MayFail, line.Exclude = assigns && dash, !assigns
-	line.normalized = normalize(line.Key)
 	if reason := unfit(line, text, dash); reason != "" {
 		p.bad = append(p.bad, &SyntaxError{Pos: line.Pos, Text: text, Reason: reason})
 		return
 	}
 	p.lines = append(p.lines, line)
+}
+
+// Assignment makes a line of a key and a value that stand by themselves, as in a Kubernetes manifest; such a key is no glob.
+func Assignment(pos Position, key, value string) (Line, *SyntaxError) {
+	line, text := newLine(pos, key, value), key+"="+value
+	reason := unfit(line, text, false)
+	switch {
+	case reason != "":
+	case line.Glob():
+		reason = "its key is a glob, which only sysctl.d files and the annotation may have"
+	case strings.HasPrefix(line.Key, "-") || strings.ContainsAny(key, "=\r\n") || strings.ContainsAny(line.Value, "\r\n"):
+		reason = "it is no single assignment"
+	}
+	if reason != "" {
+		return Line{}, &SyntaxError{Pos: pos, Text: text, Reason: reason}
+	}
+	return line, nil
+}
+
+func newLine(pos Position, key, value string) Line {
+	key = strings.Trim(key, whitespace)
+	return Line{Key: key, Value: strings.Trim(value, whitespace), Pos: pos, normalized: normalize(key)}
 }
 
 // unfit says what is wrong with a line, or nothing.
