@@ -8,6 +8,7 @@ import (
 	"kata-sysctl/hostclient/internal/output"
 	"kata-sysctl/hostclient/internal/request"
 	"kata-sysctl/hostclient/internal/rpc"
+	"kata-sysctl/hostclient/internal/sysctld"
 	"kata-sysctl/hostclient/internal/target"
 	sysctlv1 "kata-sysctl/proto/sysctl/v1"
 )
@@ -47,9 +48,10 @@ func exitOf(err error) exit {
 		return exitOfCode(e.Code)
 	}
 	switch {
-	case is[*UsageError](err), is[*target.ParseError](err), is[*request.SyntaxError](err), is[*rpc.TooLargeError](err):
+	case is[*UsageError](err), is[*target.ParseError](err), is[*request.SyntaxError](err), is[*InputError](err),
+		is[*rpc.TooLargeError](err):
 		return exitUsage
-	case is[*request.EncodingError](err), is[*UnreadableError](err), is[*NoMatchError](err):
+	case is[*request.EncodingError](err), is[*sysctld.Malformed](err), is[*UnreadableError](err), is[*NoMatchError](err):
 		return exitInvalid
 	case is[*rpc.UnreachableError](err):
 		return exitUnreachable
