@@ -7,6 +7,7 @@
 //	internal/request  words of the command line → messages
 //	internal/sysctld  files of sysctl.d(5), and the pod annotation → lines with their file:line
 //	internal/manifest Kubernetes manifests and saved documents → such lines
+//	internal/convert  init containers of a manifest → the pod annotation
 //	internal/target   where the agent is: parse --target, open a byte stream to it
 //	internal/rpc      gRPC over that stream: redial while the guest boots, call, failures as typed errors
 //	internal/output   messages → tables and JSON

@@ -55,7 +55,7 @@ func exitOf(err error) exit {
 		return exitInvalid
 	case is[*rpc.UnreachableError](err):
 		return exitUnreachable
-	case is[*PartialError](err):
+	case is[*PartialError](err), is[*StayError](err):
 		return exitPartial
 	}
 	return exitInternal

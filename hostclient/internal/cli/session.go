@@ -57,7 +57,7 @@ container, 6 agent unreachable, 7 failed and rolled back, 8 partly applied (--be
 	f.DurationVar(&s.timeout, "timeout", defaultTimeout, "time for connecting, redialling while the guest boots, and the call")
 	f.VarP(&s.format, "output", "o", "output format")
 	f.BoolVarP(&s.quiet, "quiet", "q", false, "print less: nothing if set or info succeed, values for get, keys for list")
-	root.AddCommand(s.set(), s.get(), s.list(), s.apply(), s.info(), s.version())
+	root.AddCommand(s.set(), s.get(), s.list(), s.apply(), s.convert(), s.info(), s.version())
 	return root
 }
 
