@@ -31,7 +31,7 @@ type Outcome struct {
 	scopeCell string
 }
 
-var _ Document = (*Outcomes)(nil)
+var _ Answer = (*Outcomes)(nil)
 
 // NewOutcomes makes the document of set.
 func NewOutcomes(head Head, outcomes []*sysctlv1.Outcome, err *Error) *Outcomes {
@@ -54,14 +54,18 @@ func NewOutcomes(head Head, outcomes []*sysctlv1.Outcome, err *Error) *Outcomes 
 }
 
 func (d *Outcomes) text(quiet bool) string {
-	if len(d.Outcomes) == 0 || quiet && d.Error == nil {
-		return ""
+	return d.table(quiet).String()
+}
+
+func (d *Outcomes) table(quiet bool) *table {
+	t := &table{head: []string{"KEY", "SCOPE", "STATUS", "VALUE", "REQUESTED", "REASON"}}
+	if quiet && d.Error == nil {
+		return t
 	}
-	t := table{head: []string{"KEY", "SCOPE", "STATUS", "VALUE", "REQUESTED", "REASON"}}
 	for _, o := range d.Outcomes {
 		t.add(o.Notes, o.Key, o.scopeCell, o.Status, o.change(), o.asked(), o.Reason)
 	}
-	return t.String()
+	return t
 }
 
 // change is the value before and after, once if there is only one or they are the same.
