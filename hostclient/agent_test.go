@@ -51,6 +51,8 @@ func startAgent(ts *testscript.TestScript, neg bool, args []string) {
 //	CALL.wait     the call waits so long, or until it is cancelled
 //	CALL.request  written: the request as JSON
 //	CALL.cancelled  written when a waiting call was cancelled
+//
+// A set with best effort is the CALL "set-best-effort", where the script has a reply for that.
 type recordedAgent struct {
 	sysctlv1.UnimplementedSysctlServiceServer
 	dir string
@@ -58,7 +60,11 @@ type recordedAgent struct {
 
 func (a *recordedAgent) Set(ctx context.Context, req *sysctlv1.SetRequest) (*sysctlv1.SetResponse, error) {
 	reply := &sysctlv1.SetResponse{}
-	return reply, a.play(ctx, "set", req, reply)
+	call := "set"
+	if text, err := a.read("set-best-effort.reply"); err != nil || text != nil && req.GetBestEffort() {
+		call = "set-best-effort"
+	}
+	return reply, a.play(ctx, call, req, reply)
 }
 
 func (a *recordedAgent) Get(ctx context.Context, req *sysctlv1.GetRequest) (*sysctlv1.GetResponse, error) {

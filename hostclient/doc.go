@@ -6,6 +6,8 @@
 //	internal/cli      commands, flags, the exit codes; calls the others in this order
 //	internal/request  words of the command line → messages
 //	internal/sandbox  Kata's sandboxes on this host: ids, containers, the way to the agent of each
+//	internal/sysctld  files of sysctl.d(5), and the pod annotation → lines with their file:line
+//	internal/manifest Kubernetes manifests and saved documents → such lines
 //	internal/target   where the agent is: parse --target, open a byte stream to it
 //	internal/rpc      gRPC over that stream: redial while the guest boots, call, failures as typed errors
 //	internal/output   messages → tables and JSON

@@ -3,9 +3,11 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"kata-sysctl/hostclient/internal/output"
+	"kata-sysctl/hostclient/internal/sysctld"
 	sysctlv1 "kata-sysctl/proto/sysctl/v1"
 )
 
@@ -27,6 +29,40 @@ type PartialError struct {
 func (e *PartialError) Error() string {
 	return fmt.Sprintf("set: %d of %d settings could not be applied, see their reasons", e.Failed, e.All)
 }
+
+// InputError is a file of the command line that can't be read.
+type InputError struct {
+	File string
+	Err  error
+}
+
+func (e *InputError) Error() string {
+	if path, ok := errors.AsType[*fs.PathError](e.Err); ok {
+		return "read " + e.File + ": " + path.Err.Error()
+	}
+	return "read " + e.File + ": " + e.Err.Error()
+}
+
+func (e *InputError) Unwrap() error { return e.Err }
+
+// maxPlaces is how many places an error names; the table has them all.
+const maxPlaces = 5
+
+// PlacedError is an error of settings that stand in files.
+type PlacedError struct {
+	Places []string // file:line of each, at least one
+	Err    error
+}
+
+func (e *PlacedError) Error() string {
+	places := e.Places
+	if more := len(places) - maxPlaces; more > 0 {
+		places = append(places[:maxPlaces:maxPlaces], fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(places, ", ") + ": " + e.Err.Error()
+}
+
+func (e *PlacedError) Unwrap() error { return e.Err }
 
 // UnreadableError is a get that found no value for some keys.
 type UnreadableError struct {
@@ -84,7 +120,8 @@ func (e *FleetError) worst() exit {
 	return worst(errs...)
 }
 
-// line is an error as one line, safe for a terminal: it may quote the guest. Usage errors are all our own and keep cobra's hints.
+// line is an error as one line, safe for a terminal: it may quote the guest. Usage errors are all our own and keep cobra's hints, and of
+// several malformed lines each has its own.
 func line(err error) string {
 	if usage, ok := errors.AsType[*UsageError](err); ok {
 		return fmt.Sprintf("%s\nSee '%s --help'.", usage, usage.Command)
@@ -95,6 +132,13 @@ func line(err error) string {
 			text += "\n  " + failed.Sandbox + ": " + line(failed.Err)
 		}
 		return text
+	}
+	if malformed, ok := errors.AsType[*sysctld.Malformed](err); ok && len(malformed.Lines) > 1 {
+		s := fmt.Sprintf("%d places are malformed, nothing was sent:", len(malformed.Lines))
+		for _, bad := range malformed.Lines {
+			s += "\n  " + output.Escape(bad.Error())
+		}
+		return s
 	}
 	return output.Escape(strings.ReplaceAll(err.Error(), "\n", "; "))
 }

@@ -10,6 +10,7 @@ import (
 	"kata-sysctl/hostclient/internal/request"
 	"kata-sysctl/hostclient/internal/rpc"
 	"kata-sysctl/hostclient/internal/sandbox"
+	"kata-sysctl/hostclient/internal/sysctld"
 	"kata-sysctl/hostclient/internal/target"
 	sysctlv1 "kata-sysctl/proto/sysctl/v1"
 )
@@ -67,10 +68,10 @@ func exitOf(err error) exit {
 		return exitOfCode(e.Code)
 	}
 	switch {
-	case is[*UsageError](err), is[*target.ParseError](err), is[*request.SyntaxError](err), is[*rpc.TooLargeError](err),
+	case is[*UsageError](err), is[*target.ParseError](err), is[*request.SyntaxError](err), is[*InputError](err), is[*rpc.TooLargeError](err),
 		is[*sandbox.IDError](err), is[*sandbox.AmbiguousError](err):
 		return exitUsage
-	case is[*request.EncodingError](err), is[*UnreadableError](err), is[*NoMatchError](err):
+	case is[*request.EncodingError](err), is[*sysctld.Malformed](err), is[*UnreadableError](err), is[*NoMatchError](err):
 		return exitInvalid
 	case is[*sandbox.NotFoundError](err):
 		return exitNoContainer

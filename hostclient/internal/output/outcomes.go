@@ -7,11 +7,13 @@ import (
 	sysctlv1 "kata-sysctl/proto/sysctl/v1"
 )
 
-// Outcomes is the document of set.
+// Outcomes is the document of set and apply.
 type Outcomes struct {
 	Head
-	// Outcomes has one element a setting, in the order of the command line; none if the agent looked at no setting.
+	// Outcomes has one element a setting, in the order of the command line or, for apply, of the files; none if the agent looked at no setting.
 	Outcomes []Outcome `json:"outcomes"`
+	// Unmatched are the globs of files that no key of the target matches.
+	Unmatched []string `json:"unmatched,omitempty"`
 	// Error is null if all is done.
 	Error *Error `json:"error"`
 }
@@ -26,7 +28,8 @@ type Outcome struct {
 	Requested string   `json:"requested"`
 	After     *string  `json:"after"` // null if it was not or can't be read
 	Reason    string   `json:"reason"`
-	Notes     []string `json:"notes"` // never null
+	Notes     []string `json:"notes"`            // never null
+	Source    string   `json:"source,omitempty"` // file:line where the setting stands, of apply
 
 	scopeCell string
 }
@@ -53,19 +56,51 @@ func NewOutcomes(head Head, outcomes []*sysctlv1.Outcome, err *Error) *Outcomes 
 	return d
 }
 
-func (d *Outcomes) text(quiet bool) string {
-	return d.table(quiet).String()
+// NewApplied makes the document of apply: that of set, with the places of the settings and the globs that match nothing.
+func NewApplied(head Head, outcomes []*sysctlv1.Outcome, places, unmatched []string, err *Error) *Outcomes {
+	d := NewOutcomes(head, outcomes, err)
+	for i := range d.Outcomes {
+		d.Outcomes[i].Source = places[i]
+	}
+	d.Unmatched = unmatched
+	return d
 }
 
-func (d *Outcomes) table(quiet bool) *table {
-	t := &table{head: []string{"KEY", "SCOPE", "STATUS", "VALUE", "REQUESTED", "REASON"}}
+func (d *Outcomes) text(quiet bool) string {
 	if quiet && d.Error == nil {
-		return t
+		return ""
 	}
-	for _, o := range d.Outcomes {
-		t.add(o.Notes, o.Key, o.scopeCell, o.Status, o.change(), o.asked(), o.Reason)
+	return d.rows().String() + d.unmatched()
+}
+
+// table is that of several agents, each with its own keys for a glob to match.
+func (d *Outcomes) table(quiet bool) *table {
+	if quiet && d.Error == nil {
+		return &table{head: outcomesHead}
+	}
+	t := d.rows()
+	for _, glob := range d.Unmatched {
+		t.add(nil, "-", "", "", "", "", "", "no key matches: "+glob)
 	}
 	return t
+}
+
+var outcomesHead = []string{"KEY", "SCOPE", "STATUS", "VALUE", "REQUESTED", "SOURCE", "REASON"}
+
+func (d *Outcomes) rows() *table {
+	t := &table{head: outcomesHead}
+	for _, o := range d.Outcomes {
+		t.add(o.Notes, o.Key, o.scopeCell, o.Status, o.change(), o.asked(), o.Source, o.Reason)
+	}
+	return t
+}
+
+func (d *Outcomes) unmatched() string {
+	var b strings.Builder
+	for _, glob := range d.Unmatched {
+		b.WriteString("no key matches: " + Escape(glob) + "\n")
+	}
+	return b.String()
 }
 
 // change is the value before and after, once if there is only one or they are the same.
