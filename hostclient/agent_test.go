@@ -23,15 +23,19 @@ import (
 	sysctlv1 "kata-sysctl/proto/sysctl/v1"
 )
 
-// startAgent is the command "agent SOCKET": it serves the real API on a UNIX socket until the script ends.
+// startAgent is the command "agent SOCKET [DIR]": it serves the real API on a UNIX socket until the script ends. Its files are in DIR.
 func startAgent(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: agent SOCKET")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: agent SOCKET [DIR]")
+	}
+	dir := ts.MkAbs(".")
+	if len(args) == 2 {
+		dir = ts.MkAbs(args[1])
 	}
 	listener, err := net.Listen("unix", ts.MkAbs(args[0]))
 	ts.Check(err)
 	server := grpc.NewServer()
-	sysctlv1.RegisterSysctlServiceServer(server, &recordedAgent{dir: ts.MkAbs(".")})
+	sysctlv1.RegisterSysctlServiceServer(server, &recordedAgent{dir: dir})
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	ts.Defer(func() {

@@ -1,10 +1,11 @@
 // Command hostclient sets, reads and lists the sysctls of a running Kata guest from the host.
 //
-// It turns a command line into one call of sysctl.v1.SysctlService, shows the answer as a table or as JSON, and ends with an
-// exit code that says what became of it. The packages spell the way of a request:
+// It turns a command line into one call of sysctl.v1.SysctlService for each sandbox that is meant, shows the answers as a table or as
+// JSON, and ends with an exit code that says what became of it. The packages spell the way of a request:
 //
 //	internal/cli      commands, flags, the exit codes; calls the others in this order
 //	internal/request  words of the command line → messages
+//	internal/sandbox  Kata's sandboxes on this host: ids, containers, the way to the agent of each
 //	internal/sysctld  files of sysctl.d(5), and the pod annotation → lines with their file:line
 //	internal/manifest Kubernetes manifests and saved documents → such lines
 //	internal/convert  init containers of a manifest → the pod annotation

@@ -11,7 +11,8 @@ import (
 )
 
 // The scripts run the real main in a process of its own. The agent that they talk to plays recorded verdicts (agent_test.go): what an
-// agent decides is tested with the real one in integration/. The VMM whose handshake is under test is in vmm_test.go.
+// agent decides is tested with the real one in integration/. The VMM whose handshake is under test is in vmm_test.go,
+// the management socket of Kata's shims in shim_test.go.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"hostclient": main})
 }
@@ -24,6 +25,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"agent":  startAgent,
 			"vmm":    startVMM,
+			"shim":   startShim,
 			"exits":  exits,
 			"latin1": execLatin1,
 		},

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -22,8 +24,7 @@ func startVMM(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("no mode %q", mode)
 		}
 	}
-	listener, err := net.Listen("unix", ts.MkAbs(args[0]))
-	ts.Check(err)
+	listener := listen(ts, args[0])
 	v := &hybridVMM{listener: listener, agent: ts.MkAbs(args[1]), modes: args[2:], stopped: make(chan struct{})}
 	v.connections.Go(v.serve)
 	ts.Defer(func() {
@@ -31,6 +32,15 @@ func startVMM(ts *testscript.TestScript, neg bool, args []string) {
 		listener.Close()
 		v.connections.Wait()
 	})
+}
+
+// listen makes a UNIX socket, and the folders that it is in.
+func listen(ts *testscript.TestScript, path string) net.Listener {
+	path = ts.MkAbs(path)
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o700))
+	listener, err := net.Listen("unix", path)
+	ts.Check(err)
+	return listener
 }
 
 // hybridVMM is the host side of a hybrid vsock.

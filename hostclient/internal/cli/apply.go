@@ -42,7 +42,7 @@ Lines that begin with "-" may fail: they are written after the others, each by i
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			lines, wrong := from.read(cmd)
-			document := func(head output.Head, a applied, err *output.Error) output.Document {
+			document := func(head output.Head, a applied, err *output.Error) output.Answer {
 				if flags.DryRun {
 					return output.NewDiff(head, a.outcomes, a.places(), a.unmatched(), unchanged, err)
 				}

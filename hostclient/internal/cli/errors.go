@@ -105,11 +105,42 @@ func (e *InconsistentError) Error() string {
 	return e.What + ": do hostclient and agent fit together? See 'hostclient version'"
 }
 
+// FleetError is a command that failed in some of several sandboxes.
+type FleetError struct {
+	Failed []SandboxError
+	All    int
+}
+
+// SandboxError is why a command failed in one of several sandboxes.
+type SandboxError struct {
+	Sandbox string // its id, as far as it takes to tell it from the others
+	Err     error
+}
+
+func (e *FleetError) Error() string {
+	return fmt.Sprintf("failed in %d of %d sandboxes", len(e.Failed), e.All)
+}
+
+func (e *FleetError) worst() exit {
+	errs := make([]error, len(e.Failed))
+	for i, failed := range e.Failed {
+		errs[i] = failed.Err
+	}
+	return worst(errs...)
+}
+
 // line is an error as one line, safe for a terminal: it may quote the guest. Usage errors are all our own and keep cobra's hints, and of
 // several malformed lines each has its own.
 func line(err error) string {
 	if usage, ok := errors.AsType[*UsageError](err); ok {
 		return fmt.Sprintf("%s\nSee '%s --help'.", usage, usage.Command)
+	}
+	if fleet, ok := errors.AsType[*FleetError](err); ok {
+		text := fleet.Error()
+		for _, failed := range fleet.Failed {
+			text += "\n  " + failed.Sandbox + ": " + line(failed.Err)
+		}
+		return text
 	}
 	if malformed, ok := errors.AsType[*sysctld.Malformed](err); ok && len(malformed.Lines) > 1 {
 		s := fmt.Sprintf("%d places are malformed, nothing was sent:", len(malformed.Lines))

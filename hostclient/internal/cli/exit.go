@@ -2,12 +2,14 @@ package cli
 
 import (
 	"errors"
+	"slices"
 
 	"google.golang.org/grpc/codes"
 
 	"kata-sysctl/hostclient/internal/output"
 	"kata-sysctl/hostclient/internal/request"
 	"kata-sysctl/hostclient/internal/rpc"
+	"kata-sysctl/hostclient/internal/sandbox"
 	"kata-sysctl/hostclient/internal/sysctld"
 	"kata-sysctl/hostclient/internal/target"
 	sysctlv1 "kata-sysctl/proto/sysctl/v1"
@@ -36,10 +38,28 @@ func (e exit) String() string {
 	}[e]
 }
 
+// badness is the order of exit codes from bad to good, for one command on several sandboxes: first what may have left a guest in a
+// state that nobody wanted or knows, then what was put back or only partly done, then what changed nothing.
+var badness = []exit{
+	exitRollbackFailed, exitInternal, exitUnreachable, exitPartial, exitRolledBack, exitNoContainer, exitInvalid, exitDenied, exitUsage, exitDone,
+}
+
+// worst is the exit code of several errors together.
+func worst(errs ...error) exit {
+	best := len(badness) - 1
+	for _, err := range errs {
+		best = min(best, slices.Index(badness, exitOf(err)))
+	}
+	return badness[best]
+}
+
 // exitOf maps errors to exit codes; nothing else does.
 func exitOf(err error) exit {
 	if err == nil {
 		return exitDone
+	}
+	if e, ok := errors.AsType[*FleetError](err); ok {
+		return e.worst()
 	}
 	if e, ok := errors.AsType[*rpc.CallError](err); ok {
 		if e.Failure != nil {
@@ -48,12 +68,14 @@ func exitOf(err error) exit {
 		return exitOfCode(e.Code)
 	}
 	switch {
-	case is[*UsageError](err), is[*target.ParseError](err), is[*request.SyntaxError](err), is[*InputError](err),
-		is[*rpc.TooLargeError](err):
+	case is[*UsageError](err), is[*target.ParseError](err), is[*request.SyntaxError](err), is[*InputError](err), is[*rpc.TooLargeError](err),
+		is[*sandbox.IDError](err), is[*sandbox.AmbiguousError](err):
 		return exitUsage
 	case is[*request.EncodingError](err), is[*sysctld.Malformed](err), is[*UnreadableError](err), is[*NoMatchError](err):
 		return exitInvalid
-	case is[*rpc.UnreachableError](err):
+	case is[*sandbox.NotFoundError](err):
+		return exitNoContainer
+	case is[*rpc.UnreachableError](err), is[*sandbox.NoEndpointError](err), is[*sandbox.SchemeError](err):
 		return exitUnreachable
 	case is[*PartialError](err), is[*StayError](err):
 		return exitPartial

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -32,6 +33,33 @@ func TestExitOf(t *testing.T) {
 		}
 		if (errorOf(tt.err) == nil) != (tt.err == nil) {
 			t.Errorf("errorOf(%v) = %v", tt.err, errorOf(tt.err))
+		}
+	}
+}
+
+// Every exit code has its place among the bad ones, once.
+func TestBadness(t *testing.T) {
+	if len(badness) != int(exitRollbackFailed)+1 {
+		t.Errorf("%d exit codes have a place, want %d", len(badness), int(exitRollbackFailed)+1)
+	}
+	for code := exitDone; code <= exitRollbackFailed; code++ {
+		if slices.Index(badness, code) < 0 {
+			t.Errorf("%v has no place", code)
+		}
+	}
+	partial, unreachable := &PartialError{}, &rpc.UnreachableError{Err: errors.New("silent")}
+	for _, tt := range []struct {
+		errs []error
+		want exit
+	}{
+		{nil, exitDone},
+		{[]error{nil, nil}, exitDone},
+		{[]error{nil, partial, nil}, exitPartial},
+		{[]error{partial, unreachable}, exitUnreachable},
+		{[]error{unreachable, partial}, exitUnreachable},
+	} {
+		if got := worst(tt.errs...); got != tt.want {
+			t.Errorf("worst(%v) = %v, want %v", tt.errs, got, tt.want)
 		}
 	}
 }

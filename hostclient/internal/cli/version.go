@@ -19,8 +19,8 @@ func (s *session) version() *cobra.Command {
 			document := func(head output.Head, agent *sysctlv1.GetInfoResponse, err *output.Error) *output.Versions {
 				return output.NewVersions(head, thisProgram(), agent, err)
 			}
-			if s.target == "" {
-				return s.show(document(s.head(), nil, nil), nil)
+			if !s.address.given(cmd) {
+				return s.show(document(output.Head{Version: output.Version}, nil, nil), nil)
 			}
 			return run(s, cmd, nil, document, askInfo)
 		},

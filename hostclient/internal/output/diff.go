@@ -12,7 +12,7 @@ type Diff struct {
 	unchanged bool
 }
 
-var _ Document = (*Diff)(nil)
+var _ Answer = (*Diff)(nil)
 
 // NewDiff makes the document of apply --dry-run; unchanged shows settings that are in force already, too.
 func NewDiff(head Head, outcomes []*sysctlv1.Outcome, places, unmatched []string, unchanged bool, err *Error) *Diff {

@@ -14,17 +14,27 @@ type Document interface {
 	text(quiet bool) string
 }
 
+// Answer is the document of one agent's answer. Those of several agents make one document, a Fleet.
+type Answer interface {
+	Document
+	// table is what text shows, as rows; with quiet, the least that is useful. It has no rows if there is nothing to show.
+	table(quiet bool) *table
+	sandbox() string
+}
+
 // Head is what all documents start with.
 type Head struct {
 	// Version of the JSON shape.
 	Version int `json:"version"`
-	// Sandbox is the id of the pod's sandbox; empty if the agent was addressed by --target.
+	// Sandbox is the id of the pod's sandbox, or as given if there is none; empty if the agent was addressed by --target.
 	Sandbox string `json:"sandbox"`
-	// Target is the agent's address in canonical spelling, or as given if it could not be parsed.
+	// Target is the agent's address in canonical spelling, or as given if it could not be parsed; empty if it was not found.
 	Target string `json:"target"`
 	// Container is the container id of --container; empty for the pod as a whole.
 	Container string `json:"container"`
 }
+
+func (h Head) sandbox() string { return h.Sandbox }
 
 // Error is why a command failed.
 type Error struct {

@@ -46,7 +46,7 @@ func newEntries(head Head, entries []*sysctlv1.Entry, err *Error) Entries {
 // Values is the document of get: lines as sysctl(8) prints them, or with quiet as sysctl -n does.
 type Values struct{ Entries }
 
-var _ Document = (*Values)(nil)
+var _ Answer = (*Values)(nil)
 
 // NewValues makes the document of get.
 func NewValues(head Head, entries []*sysctlv1.Entry, err *Error) *Values {
@@ -70,10 +70,28 @@ func (d *Values) text(quiet bool) string {
 	return b.String()
 }
 
+// table is that of several agents, where lines of sysctl(8) style would not tell whose they are.
+func (d *Values) table(quiet bool) *table {
+	t := &table{head: []string{"KEY", "VALUE"}}
+	if quiet {
+		t.head = t.head[1:]
+	}
+	for _, e := range d.Entries.Entries {
+		switch {
+		case e.Value == nil:
+		case quiet:
+			t.add(nil, *e.Value)
+		default:
+			t.add(nil, e.Key, *e.Value)
+		}
+	}
+	return t
+}
+
 // Keys is the document of list: a table, or with quiet the keys alone.
 type Keys struct{ Entries }
 
-var _ Document = (*Keys)(nil)
+var _ Answer = (*Keys)(nil)
 
 // NewKeys makes the document of list.
 func NewKeys(head Head, entries []*sysctlv1.Entry, err *Error) *Keys {
@@ -81,21 +99,29 @@ func NewKeys(head Head, entries []*sysctlv1.Entry, err *Error) *Keys {
 }
 
 func (d *Keys) text(quiet bool) string {
-	if len(d.Entries.Entries) == 0 {
-		return ""
+	if !quiet {
+		return d.table(quiet).String()
 	}
+	var b strings.Builder
+	for _, e := range d.Entries.Entries {
+		b.WriteString(escape(e.Key) + "\n")
+	}
+	return b.String()
+}
+
+func (d *Keys) table(quiet bool) *table {
 	if quiet {
-		var b strings.Builder
+		t := &table{head: []string{"KEY"}}
 		for _, e := range d.Entries.Entries {
-			b.WriteString(escape(e.Key) + "\n")
+			t.add(nil, e.Key)
 		}
-		return b.String()
+		return t
 	}
-	t := table{head: []string{"KEY", "SCOPE", "MODE", "VALUE"}}
+	t := &table{head: []string{"KEY", "SCOPE", "MODE", "VALUE"}}
 	for _, e := range d.Entries.Entries {
 		t.add(nil, e.Key, e.scopeCell, e.mode(), e.shown())
 	}
-	return t.String()
+	return t
 }
 
 func (e *Entry) mode() string {

@@ -47,7 +47,7 @@ type Limits struct {
 	Streams       uint32 `json:"streams"`
 }
 
-var _ Document = (*Info)(nil)
+var _ Answer = (*Info)(nil)
 
 // NewInfo makes the document of info; info may be nil.
 func NewInfo(head Head, info *sysctlv1.GetInfoResponse, err *Error) *Info {
@@ -93,7 +93,7 @@ func (d *Info) text(quiet bool) string {
 	l := g.Limits
 	return lines([][2]string{
 		{"agent", g.AgentVersion + " (" + g.Build + ")"},
-		{"up for", time.Duration(g.UptimeSeconds * float64(time.Second)).Round(time.Second).String()},
+		{"up for", g.upFor()},
 		{"kernel", g.KernelRelease},
 		{"listens on", g.Listen},
 		{"gate", g.Gate},
@@ -103,6 +103,19 @@ func (d *Info) text(quiet bool) string {
 		{"limits", fmt.Sprintf("%d bytes a request, %d settings, %d ms a call, %d connections, %d streams each",
 			l.RequestBytes, l.Settings, l.CallTimeoutMS, l.Connections, l.Streams)},
 	})
+}
+
+// table is that of several agents: what may differ between them.
+func (d *Info) table(quiet bool) *table {
+	t := &table{head: []string{"AGENT", "KERNEL", "UP FOR", "POLICY", "REFUSED PEERS"}}
+	if g := d.Info; g != nil && !quiet {
+		t.add(nil, g.AgentVersion, g.KernelRelease, g.upFor(), g.PolicySource, fmt.Sprint(g.RefusedPeers))
+	}
+	return t
+}
+
+func (g *Guest) upFor() string {
+	return time.Duration(g.UptimeSeconds * float64(time.Second)).Round(time.Second).String()
 }
 
 // lines aligns names and what they stand for.

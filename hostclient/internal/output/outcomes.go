@@ -34,7 +34,7 @@ type Outcome struct {
 	scopeCell string
 }
 
-var _ Document = (*Outcomes)(nil)
+var _ Answer = (*Outcomes)(nil)
 
 // NewOutcomes makes the document of set.
 func NewOutcomes(head Head, outcomes []*sysctlv1.Outcome, err *Error) *Outcomes {
@@ -67,17 +67,32 @@ func NewApplied(head Head, outcomes []*sysctlv1.Outcome, places, unmatched []str
 }
 
 func (d *Outcomes) text(quiet bool) string {
-	switch {
-	case quiet && d.Error == nil:
+	if quiet && d.Error == nil {
 		return ""
-	case len(d.Outcomes) == 0:
-		return d.unmatched()
 	}
-	t := table{head: []string{"KEY", "SCOPE", "STATUS", "VALUE", "REQUESTED", "SOURCE", "REASON"}}
+	return d.rows().String() + d.unmatched()
+}
+
+// table is that of several agents, each with its own keys for a glob to match.
+func (d *Outcomes) table(quiet bool) *table {
+	if quiet && d.Error == nil {
+		return &table{head: outcomesHead}
+	}
+	t := d.rows()
+	for _, glob := range d.Unmatched {
+		t.add(nil, "-", "", "", "", "", "", "no key matches: "+glob)
+	}
+	return t
+}
+
+var outcomesHead = []string{"KEY", "SCOPE", "STATUS", "VALUE", "REQUESTED", "SOURCE", "REASON"}
+
+func (d *Outcomes) rows() *table {
+	t := &table{head: outcomesHead}
 	for _, o := range d.Outcomes {
 		t.add(o.Notes, o.Key, o.scopeCell, o.Status, o.change(), o.asked(), o.Source, o.Reason)
 	}
-	return t.String() + d.unmatched()
+	return t
 }
 
 func (d *Outcomes) unmatched() string {

@@ -12,6 +12,7 @@ const maxCell = 64
 type table struct {
 	head []string
 	rows []row
+	bare bool // the head is not shown
 }
 
 type row struct {
@@ -33,13 +34,22 @@ func (t *table) add(below []string, cells ...string) {
 	t.rows = append(t.rows, r)
 }
 
-// String leaves empty columns out.
+// String leaves empty columns out. Without rows it is empty.
 func (t *table) String() string {
+	if len(t.rows) == 0 {
+		return ""
+	}
 	widths := make([]int, len(t.head))
 	for _, r := range t.rows {
 		for i, cell := range r.cells {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
+	}
+	headWidth := func(i int) int {
+		if t.bare {
+			return 0
+		}
+		return utf8.RuneCountInString(t.head[i])
 	}
 	var b strings.Builder
 	line := func(cells []string) {
@@ -52,11 +62,13 @@ func (t *table) String() string {
 				b.WriteString(strings.Repeat(" ", pad+2))
 			}
 			b.WriteString(cell)
-			pad = max(widths[i], utf8.RuneCountInString(t.head[i])) - utf8.RuneCountInString(cell)
+			pad = max(widths[i], headWidth(i)) - utf8.RuneCountInString(cell)
 		}
 	}
-	line(t.head)
-	b.WriteByte('\n')
+	if !t.bare {
+		line(t.head)
+		b.WriteByte('\n')
+	}
 	for _, r := range t.rows {
 		line(r.cells)
 		b.WriteByte('\n')

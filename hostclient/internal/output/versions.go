@@ -19,7 +19,7 @@ type Program struct {
 	Build   string `json:"build"` // Go version and platform
 }
 
-var _ Document = (*Versions)(nil)
+var _ Answer = (*Versions)(nil)
 
 // NewVersions makes the document of version; agent may be nil.
 func NewVersions(head Head, client Program, agent *sysctlv1.GetInfoResponse, err *Error) *Versions {
@@ -40,4 +40,13 @@ func (d *Versions) text(quiet bool) string {
 		pairs = append(pairs, [2]string{"agent", d.Agent.Version + " (" + d.Agent.Build + ")"})
 	}
 	return lines(pairs)
+}
+
+// table is that of several agents: their versions.
+func (d *Versions) table(bool) *table {
+	t := &table{head: []string{"AGENT", "BUILD"}}
+	if d.Agent != nil {
+		t.add(nil, d.Agent.Version, d.Agent.Build)
+	}
+	return t
 }
