@@ -11,6 +11,7 @@
 //	internal/convert  init containers of a manifest → the pod annotation
 //	internal/target   where the agent is: parse --target, open a byte stream to it
 //	internal/rpc      gRPC over that stream: redial while the guest boots, call, failures as typed errors
+//	internal/suggest  what was meant by a misspelled key or flag
 //	internal/output   messages → tables and JSON
 //
 // It doesn't judge keys and values: the agent does, so that every client gets the same verdict. It never imports agent/*.

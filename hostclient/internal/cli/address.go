@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -17,10 +16,7 @@ import (
 	"kata-sysctl/hostclient/internal/target"
 )
 
-const (
-	targetVariable   = "KATA_SYSCTL_TARGET"
-	hostRootVariable = "KATA_SYSCTL_HOST_ROOT"
-)
+const targetVariable = "KATA_SYSCTL_TARGET"
 
 // address is what the command line says of whom a command talks to.
 type address struct {
@@ -35,17 +31,17 @@ type address struct {
 // guest is one agent that a command talks to.
 type guest struct {
 	head   output.Head
-	locate func(context.Context) (target.Target, error)
+	locate func(context.Context) (sandbox.Endpoint, error)
 }
 
 func (a *address) flags(f *pflag.FlagSet) {
-	f.StringVar(&a.target, "target", os.Getenv(targetVariable),
+	f.StringVar(&a.target, "target", "",
 		"the agent: vsock://CID[:PORT], hvsock://PATH[:PORT] or unix://PATH; $"+targetVariable)
 	f.StringArrayVar(&a.sandboxes, "sandbox", nil, "a Kata sandbox of this host, by its id or the beginning of it; may be given again")
 	f.BoolVar(&a.all, "all", false, "all Kata sandboxes of this host")
 	f.StringArrayVar(&a.selectors, "selector", nil, "the Kata sandboxes of this host whose pod has the annotation KEY=VALUE; may be given again, all have to fit")
 	f.Var((*port)(&a.host.Port), "port", "the agent's port in guests that are found by their sandbox")
-	f.StringVar(&a.host.Root, "host-root", os.Getenv(hostRootVariable), "where the host's / is, for a hostclient in a container; $"+hostRootVariable)
+	f.StringVar(&a.host.Root, "host-root", "", "where the host's / is, for a hostclient in a container")
 }
 
 func (a *address) containerFlag(f *pflag.FlagSet) {
@@ -118,7 +114,9 @@ func (a *address) one(cmd *cobra.Command) (guest, error) {
 	if err == nil {
 		head.Target = t.String()
 	}
-	return guest{head: head, locate: func(context.Context) (target.Target, error) { return t, err }}, err
+	return guest{head: head, locate: func(context.Context) (sandbox.Endpoint, error) {
+		return sandbox.Endpoint{Target: t, Via: "--target or $" + targetVariable}, err
+	}}, err
 }
 
 // several are the guests of a command line that may mean several.
@@ -170,11 +168,8 @@ func (a *address) fits(id sandbox.ID) bool {
 
 func (a *address) guestOf(id sandbox.ID) guest {
 	return guest{
-		head: output.Head{Version: output.Version, Sandbox: string(id), Container: a.container},
-		locate: func(ctx context.Context) (target.Target, error) {
-			endpoint, err := a.host.Await(ctx, id)
-			return endpoint.Target, err
-		},
+		head:   output.Head{Version: output.Version, Sandbox: string(id), Container: a.container},
+		locate: func(ctx context.Context) (sandbox.Endpoint, error) { return a.host.Await(ctx, id) },
 	}
 }
 

@@ -60,6 +60,7 @@ Lines that begin with "-" may fail: they are written after the others, each by i
 	f.Var(&from.format, "format", "what the files hold; auto goes by the name and the content")
 	f.StringVar(&from.pod, "pod", "", "which pod of a manifest is meant: NAME, NAMESPACE/NAME or KIND/NAME")
 	f.BoolVar(&unchanged, "unchanged", false, "with --dry-run: show settings that are in force already, too")
+	completeFlag(cmd, "format", cobra.FixedCompletions([]string{"auto", "sysctl", "yaml", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	setFlags(cmd, flags)
 	return s.onContainer(cmd)
 }

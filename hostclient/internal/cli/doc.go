@@ -5,5 +5,6 @@
 // the only place that turns errors into exit codes. A command line that can't be parsed at all (an unknown command or flag) gives no
 // document, as its format is not known.
 //
-// The package returns its exit code and never exits. It reads $KATA_SYSCTL_TARGET and $KATA_SYSCTL_HOST_ROOT, and no file.
+// The package returns its exit code and never exits. Of the environment it reads $KATA_SYSCTL_* (environment.go), $NO_COLOR and $TERM, and of
+// files those that the command line names.
 package cli

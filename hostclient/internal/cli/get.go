@@ -17,6 +17,8 @@ func (s *session) get() *cobra.Command {
 	return s.onContainer(&cobra.Command{
 		Use:   "get KEY...",
 		Short: "Read sysctls",
+
+		ValidArgsFunction: s.completeKey,
 		RunE: func(cmd *cobra.Command, words []string) error {
 			keys, wrong := keysOf(cmd, words)
 			return run(s, cmd, wrong, output.NewValues, func(ctx context.Context, client *rpc.Client, container string) ([]*sysctlv1.Entry, error) {
@@ -41,6 +43,7 @@ func readKeys(ctx context.Context, client *rpc.Client, req *sysctlv1.GetRequest)
 	if len(entries) != len(req.GetKeys()) {
 		return entries, &InconsistentError{What: fmt.Sprintf("get: %d keys asked for, %d answered", len(req.GetKeys()), len(entries))}
 	}
+	suggestForEntries(ctx, client, req.GetContainerId(), entries)
 	return entries, checkEntries(entries)
 }
 

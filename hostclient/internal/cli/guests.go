@@ -62,16 +62,19 @@ func (s *session) checkNumbers(cmd *cobra.Command) error {
 func askOne[A any](s *session, cmd *cobra.Command, g *guest, ask ask[A]) (answer A, err error) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), s.timeout)
 	defer cancel()
-	t, err := g.locate(ctx)
+	trace := s.trace(g.head.Sandbox)
+	endpoint, err := g.locate(ctx)
 	if err != nil {
 		return answer, err
 	}
-	g.head.Target = t.String()
-	client, err := rpc.Connect(ctx, t)
+	g.head.Target = endpoint.Target.String()
+	trace("the agent is at " + g.head.Target + ", according to " + endpoint.Via)
+	client, err := rpc.Connect(rpc.WithTrace(ctx, trace), endpoint.Target)
 	if err != nil {
 		return answer, err
 	}
 	defer client.Close()
+	defer trace("answered")
 	return ask(ctx, client, g.head.Container)
 }
 

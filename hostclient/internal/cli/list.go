@@ -17,6 +17,7 @@ func (s *session) list() *cobra.Command {
 		Short: "List the sysctls that the target has, with scope and value",
 		Long: `List the sysctls that the target has, all or those that match one of the patterns. "*" and "?" stay within a segment of the key, a
 final "**" stands for one segment or more: "net.ipv4.tcp_*", "vm.**".`,
+		ValidArgsFunction: s.completeKey,
 		RunE: func(cmd *cobra.Command, words []string) error {
 			patterns, wrong := request.Words("pattern", words...)
 			return run(s, cmd, wrong, output.NewKeys, func(ctx context.Context, client *rpc.Client, container string) ([]*sysctlv1.Entry, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +14,7 @@ import (
 
 // Run is hostclient: it runs the command that args (without the program's name) ask for and returns the exit code.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	s := &session{stdout: stdout, stderr: stderr, format: output.Table}
+	s := newSession(stdout, stderr)
 	root := s.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -27,6 +28,10 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, "hostclient: "+line(err))
 	}
 	return int(exitOf(err))
+}
+
+func newSession(stdout, stderr io.Writer) *session {
+	return &session{stdout: stdout, stderr: stderr, format: output.Table, color: output.ColorAuto, started: time.Now()}
 }
 
 // misplaced adds to a usage error that a flag of a command stands before the command, where cobra does not know it and takes the

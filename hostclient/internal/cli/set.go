@@ -27,6 +27,7 @@ fails all are put back, unless --best-effort is given. Blanks around KEY and VAL
 		},
 	}
 	setFlags(cmd, flags)
+	cmd.ValidArgsFunction = s.completeSetting
 	return s.onContainer(cmd)
 }
 
@@ -53,6 +54,7 @@ func applying(flags *sysctlv1.SetRequest, settings []*sysctlv1.Setting) ask[[]*s
 		req := proto.CloneOf(flags)
 		req.ContainerId, req.Settings = container, settings
 		outcomes, err := client.Set(ctx, req)
+		suggestForOutcomes(ctx, client, container, outcomes)
 		if err != nil {
 			return outcomes, err
 		}

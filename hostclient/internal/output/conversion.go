@@ -57,4 +57,4 @@ func containers(from []convert.Container) []Container {
 }
 
 // text is the manifest as it is: it is the user's own, and goes into a file.
-func (d *Conversion) text(bool) string { return d.Manifest }
+func (d *Conversion) text(View) string { return d.Manifest }

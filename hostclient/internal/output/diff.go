@@ -20,14 +20,17 @@ func NewDiff(head Head, outcomes []*sysctlv1.Outcome, places, unmatched []string
 }
 
 // text is a "-" line for the value that is there, a "+" line for the one that is asked for, and a "!" line for what can't be set.
-func (d *Diff) text(quiet bool) string {
+func (d *Diff) text(v View) string {
 	var b strings.Builder
 	add := func(mark, key, value, comment string) {
-		b.WriteString(mark + Escape(key) + " = " + Escape(value))
+		line := mark + Escape(key) + " = " + Escape(value)
 		if comment != "" {
-			b.WriteString("  # " + Escape(comment))
+			line += "  # " + Escape(comment)
 		}
-		b.WriteByte('\n')
+		if v.Color {
+			line = paint(line, diffColors[mark])
+		}
+		b.WriteString(line + "\n")
 	}
 	for _, o := range d.Outcomes.Outcomes {
 		switch o.Status {
@@ -50,10 +53,12 @@ func (d *Diff) text(quiet bool) string {
 		}
 	}
 	switch {
-	case quiet && d.Error == nil:
+	case v.Quiet && d.Error == nil:
 		return ""
 	case b.Len() == 0:
 		return d.Outcomes.unmatched()
 	}
 	return "--- " + Escape(d.Target) + "\n+++ wanted\n" + b.String() + d.Outcomes.unmatched()
 }
+
+var diffColors = map[string]string{"-": red, "+": green, "!": boldRed}

@@ -8,10 +8,16 @@ import (
 // Version is the version of the JSON shape.
 const Version = 1
 
+// View is how people see a document. Programs get it in full and without colours.
+type View struct {
+	Quiet bool // the least that is useful
+	Color bool
+}
+
 // Document is an answer that can be written for people and for programs.
 type Document interface {
-	// text is what people read; with quiet, the least that is useful.
-	text(quiet bool) string
+	// text is what people read.
+	text(v View) string
 }
 
 // Answer is the document of one agent's answer. Those of several agents make one document, a Fleet.
@@ -46,14 +52,14 @@ type Error struct {
 	ExitCode int `json:"exit_code"`
 }
 
-// Write writes a document. Quiet is for people: programs get the document in full.
-func Write(w io.Writer, f Format, quiet bool, d Document) error {
+// Write writes a document.
+func Write(w io.Writer, f Format, v View, d Document) error {
 	if f == JSON {
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
 		return enc.Encode(d)
 	}
-	_, err := io.WriteString(w, d.text(quiet))
+	_, err := io.WriteString(w, d.text(v))
 	return err
 }

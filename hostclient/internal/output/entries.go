@@ -54,14 +54,14 @@ func NewValues(head Head, entries []*sysctlv1.Entry, err *Error) *Values {
 }
 
 // text leaves keys without a value out: that is an error's matter.
-func (d *Values) text(quiet bool) string {
+func (d *Values) text(v View) string {
 	var b strings.Builder
 	for _, e := range d.Entries.Entries {
 		if e.Value == nil {
 			continue
 		}
 		for line := range strings.Lines(*e.Value + "\n") {
-			if !quiet {
+			if !v.Quiet {
 				b.WriteString(escape(e.Key) + " = ")
 			}
 			b.WriteString(escapeLine(strings.TrimSuffix(line, "\n")) + "\n")
@@ -98,9 +98,9 @@ func NewKeys(head Head, entries []*sysctlv1.Entry, err *Error) *Keys {
 	return &Keys{newEntries(head, entries, err)}
 }
 
-func (d *Keys) text(quiet bool) string {
-	if !quiet {
-		return d.table(quiet).String()
+func (d *Keys) text(v View) string {
+	if !v.Quiet {
+		return d.table(v.Quiet).render(v.Color)
 	}
 	var b strings.Builder
 	for _, e := range d.Entries.Entries {

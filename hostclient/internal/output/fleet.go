@@ -22,21 +22,21 @@ func NewFleet(answers []Answer, err *Error) *Fleet {
 }
 
 // text with quiet is the rows alone.
-func (d *Fleet) text(quiet bool) string {
-	all := &table{bare: quiet}
+func (d *Fleet) text(v View) string {
+	all := &table{bare: v.Quiet}
 	ids := make([]string, len(d.Sandboxes))
 	for i, answer := range d.Sandboxes {
 		ids[i] = answer.sandbox()
 	}
 	for i, answer := range d.Sandboxes {
-		t := answer.table(quiet)
+		t := answer.table(v.Quiet)
 		all.head = slices.Concat([]string{"SANDBOX"}, t.head)
 		for _, r := range t.rows {
 			r.cells = slices.Concat([]string{Escape(ShortID(ids[i], ids))}, r.cells)
 			all.rows = append(all.rows, r)
 		}
 	}
-	return all.String()
+	return all.render(v.Color)
 }
 
 // shortest is how much of an id people are used to see.

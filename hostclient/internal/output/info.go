@@ -81,8 +81,8 @@ func NewInfo(head Head, info *sysctlv1.GetInfoResponse, err *Error) *Info {
 }
 
 // text with quiet is empty: then the exit code alone tells whether the agent answers.
-func (d *Info) text(quiet bool) string {
-	if d.Info == nil || quiet {
+func (d *Info) text(v View) string {
+	if d.Info == nil || v.Quiet {
 		return ""
 	}
 	g := d.Info

@@ -66,11 +66,11 @@ func NewApplied(head Head, outcomes []*sysctlv1.Outcome, places, unmatched []str
 	return d
 }
 
-func (d *Outcomes) text(quiet bool) string {
-	if quiet && d.Error == nil {
+func (d *Outcomes) text(v View) string {
+	if v.Quiet && d.Error == nil {
 		return ""
 	}
-	return d.rows().String() + d.unmatched()
+	return d.rows().render(v.Color) + d.unmatched()
 }
 
 // table is that of several agents, each with its own keys for a glob to match.
@@ -85,7 +85,7 @@ func (d *Outcomes) table(quiet bool) *table {
 	return t
 }
 
-var outcomesHead = []string{"KEY", "SCOPE", "STATUS", "VALUE", "REQUESTED", "SOURCE", "REASON"}
+var outcomesHead = []string{"KEY", "SCOPE", statusColumn, "VALUE", "REQUESTED", "SOURCE", "REASON"}
 
 func (d *Outcomes) rows() *table {
 	t := &table{head: outcomesHead}

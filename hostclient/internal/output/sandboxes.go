@@ -38,18 +38,18 @@ func (s *Sandbox) Answered(info *sysctlv1.GetInfoResponse) {
 }
 
 // text with quiet is the ids in full.
-func (d *Sandboxes) text(quiet bool) string {
+func (d *Sandboxes) text(v View) string {
 	ids := make([]string, len(d.Sandboxes))
 	for i, s := range d.Sandboxes {
 		ids[i] = s.ID
 	}
 	t := &table{head: []string{"SANDBOX", "POD", "RUNTIME", "VMM", "AGENT", "TARGET", "ERROR"}}
-	if quiet {
+	if v.Quiet {
 		t.bare = true
 		for _, id := range ids {
 			t.add(nil, id)
 		}
-		return t.String()
+		return t.render(v.Color)
 	}
 	for _, s := range d.Sandboxes {
 		agent, failed := "-", ""
@@ -61,7 +61,7 @@ func (d *Sandboxes) text(quiet bool) string {
 		}
 		t.rows = append(t.rows, row{cells: cells(ShortID(s.ID, ids), s.Pod, s.Runtime, s.VMM, agent, s.Target, failed)})
 	}
-	return t.String()
+	return t.render(v.Color)
 }
 
 // cells are not shortened: an address that is cut off is of no use.

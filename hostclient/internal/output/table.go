@@ -34,8 +34,8 @@ func (t *table) add(below []string, cells ...string) {
 	t.rows = append(t.rows, r)
 }
 
-// String leaves empty columns out. Without rows it is empty.
-func (t *table) String() string {
+// render leaves empty columns out. Without rows it is empty. The status is the only cell that has a colour.
+func (t *table) render(color bool) string {
 	if len(t.rows) == 0 {
 		return ""
 	}
@@ -61,7 +61,11 @@ func (t *table) String() string {
 			if b.Len() > start {
 				b.WriteString(strings.Repeat(" ", pad+2))
 			}
-			b.WriteString(cell)
+			if color && t.head[i] == statusColumn {
+				b.WriteString(paint(cell, statusColor(cell)))
+			} else {
+				b.WriteString(cell)
+			}
 			pad = max(widths[i], headWidth(i)) - utf8.RuneCountInString(cell)
 		}
 	}

@@ -17,7 +17,7 @@ func TestTable(t *testing.T) {
 		"k      " + wide + "  " + strings.Repeat("r", maxCell+1),
 		"",
 	}, "\n")
-	if got := tbl.String(); got != want {
+	if got := tbl.render(false); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }

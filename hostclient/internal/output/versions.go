@@ -31,8 +31,8 @@ func NewVersions(head Head, client Program, agent *sysctlv1.GetInfoResponse, err
 }
 
 // text with quiet is the client's version and nothing else.
-func (d *Versions) text(quiet bool) string {
-	if quiet {
+func (d *Versions) text(v View) string {
+	if v.Quiet {
 		return d.Client.Version + "\n"
 	}
 	pairs := [][2]string{{"hostclient", d.Client.Version + " (" + d.Client.Build + ")"}}

@@ -36,7 +36,7 @@ type Client struct {
 func Connect(ctx context.Context, t target.Target) (*Client, error) {
 	trying, giveUp := context.WithCancel(ctx)
 	defer giveUp()
-	tries := &tries{ctx: trying, giveUp: giveUp, target: t}
+	tries := &tries{ctx: trying, giveUp: giveUp, target: t, trace: traceOf(ctx)}
 	conn, err := grpc.NewClient("passthrough:///"+authority, options(tries.dial)...)
 	if err != nil {
 		return nil, &UnreachableError{Target: t, Err: err}
@@ -45,6 +45,7 @@ func Connect(ctx context.Context, t target.Target) (*Client, error) {
 		conn.Close()
 		return nil, tries.unreachable(ctx.Err())
 	}
+	tries.trace("the agent speaks HTTP/2")
 	return &Client{conn: conn, api: sysctlv1.NewSysctlServiceClient(conn)}, nil
 }
 

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"sync"
 
@@ -13,6 +14,7 @@ type tries struct {
 	ctx    context.Context // of Connect: gRPC gives each dial a context of its own that knows nothing of it
 	giveUp context.CancelFunc
 	target target.Target
+	trace  Trace
 
 	dialling sync.WaitGroup
 	mu       sync.Mutex
@@ -26,6 +28,7 @@ func (t *tries) dial(ctx context.Context, _ string) (net.Conn, error) {
 	defer t.dialling.Done()
 	t.mu.Lock()
 	t.count++
+	try := t.count
 	t.mu.Unlock()
 
 	ctx, cancel := context.WithCancel(ctx)
@@ -33,11 +36,16 @@ func (t *tries) dial(ctx context.Context, _ string) (net.Conn, error) {
 	defer context.AfterFunc(t.ctx, cancel)()
 	conn, err := t.target.Dial(ctx)
 	if err != nil {
+		t.trace(fmt.Sprintf("try %d: %v", try, err))
 		t.failed(err)
 		return nil, err
 	}
+	t.trace(fmt.Sprintf("try %d: connected to %s", try, t.target))
 	t.failed(errSilent) // until the first frame shows otherwise
-	return &greeting{Conn: conn, failed: t.failed}, nil
+	return &greeting{Conn: conn, failed: func(err error) {
+		t.trace(fmt.Sprintf("try %d: %v", try, err))
+		t.failed(err)
+	}}, nil
 }
 
 // failed notes why a try failed. A try that was merely cut short says less than the one before it.

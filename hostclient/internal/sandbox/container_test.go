@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -39,6 +40,9 @@ func TestOfContainer(t *testing.T) {
 		containerd + "k8s.io/escape/config.json": `{"annotations":{"io.kubernetes.cri.container-type":"container","io.kubernetes.cri.sandbox-id":"../../etc"}}`,
 	} {
 		h.file(path, text)
+	}
+	if got := fmt.Sprint(h.Containers()); got != "[alone db pod1 pod2 web web3]" {
+		t.Errorf("Containers() = %s", got)
 	}
 	for container, want := range map[string]sandbox.ID{
 		"pod1": "pod1", "web": "pod1", "web3": "pod1", "pod2": "pod2", "db": "pod2", "alone": "alone", "onlykata": "pod3", "pod3": "pod3",
