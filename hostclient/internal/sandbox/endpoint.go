@@ -16,8 +16,9 @@ type Endpoint struct {
 	Target target.Target
 	// Via says how it was found.
 	Via string
-	// Up tells that Kata's shim itself named the guest, which it does only after it has set up the sandbox in a guest that is up.
-	Up bool
+	// Shim tells that Kata's shim named the guest. That of the Go runtime does so only once the sandbox is set up in the guest; that of
+	// runtime-rs, from before it starts the VM.
+	Shim bool
 }
 
 // Endpoint looks once for the way to a sandbox's agent, in the order: management sockets of the shims, the VMM's socket, persist.json,

@@ -38,7 +38,7 @@ func TestEndpoint(t *testing.T) {
 		name string
 		fill func(h *tree)
 		want string
-		up   bool
+		shim bool
 	}{
 		{"Go shim, QEMU", func(h *tree) { h.shim(goShim, answer("vsock://31513974:1024\n")) }, "vsock://31513974:10777", true},
 		{"Go shim, CLH", func(h *tree) { h.shim(goShim, answer("hvsock:///run/vc/vm/abc/clh.sock:1024")) }, "hvsock://ROOT/run/vc/vm/abc/clh.sock:10777", true},
@@ -112,8 +112,8 @@ func TestEndpoint(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := strings.Replace(tt.want, "ROOT", h.Root, 1); got.Target.String() != want || got.Up != tt.up {
-				t.Errorf("%s, up %v, by way of %s; want %s, up %v", got.Target, got.Up, got.Via, want, tt.up)
+			if want := strings.Replace(tt.want, "ROOT", h.Root, 1); got.Target.String() != want || got.Shim != tt.shim {
+				t.Errorf("%s, shim %v, by way of %s; want %s, shim %v", got.Target, got.Shim, got.Via, want, tt.shim)
 			}
 		})
 	}
