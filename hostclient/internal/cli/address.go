@@ -133,9 +133,10 @@ func (a *address) several() ([]guest, error) {
 
 func (a *address) ids() ([]sandbox.ID, error) {
 	if a.all || len(a.selectors) > 0 {
-		ids := slices.DeleteFunc(a.host.IDs(), func(id sandbox.ID) bool { return !a.fits(id) })
-		if len(ids) > 0 {
-			return ids, nil
+		ids, err := a.host.IDs()
+		ids = slices.DeleteFunc(ids, func(id sandbox.ID) bool { return !a.fits(id) })
+		if err != nil || len(ids) > 0 {
+			return ids, err
 		}
 		if a.all {
 			return nil, a.host.NoSandbox("a Kata sandbox", "")

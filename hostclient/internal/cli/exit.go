@@ -76,7 +76,7 @@ func exitOf(err error) exit {
 		return exitInvalid
 	case is[*sandbox.NotFoundError](err):
 		return exitNoContainer
-	case is[*rpc.UnreachableError](err), is[*sandbox.NoEndpointError](err), is[*sandbox.SchemeError](err):
+	case is[*rpc.UnreachableError](err), is[*sandbox.NoEndpointError](err), is[*sandbox.SchemeError](err), is[*sandbox.AccessError](err):
 		return exitUnreachable
 	case is[*PartialError](err):
 		return exitPartial

@@ -88,6 +88,13 @@ func TestEndpoint(t *testing.T) {
 			h.file("run/vc/vm/abc/clh.sock", "")
 			h.file(persist, `{"AgentState":{"URL":"vsock://5:1024"}}`)
 		}, "vsock://5:10777", false},
+		{"link in the place of a socket", func(h *tree) {
+			h.socket("run/vc/vm/abc/other.sock")
+			if err := os.Symlink("other.sock", filepath.Join(h.Root, "run/vc/vm/abc/clh.sock")); err != nil {
+				h.t.Fatal(err)
+			}
+			h.file(persist, `{"AgentState":{"URL":"vsock://5:1024"}}`)
+		}, "vsock://5:10777", false},
 		{"the host's own context id", func(h *tree) {
 			h.shim(goShim, answer("vsock://2:1024"))
 			h.file(persist, `{"AgentState":{"URL":"vsock://5:1024"}}`)
