@@ -8,6 +8,7 @@
 //	internal/sandbox  Kata's sandboxes on this host: ids, containers, the way to the agent of each
 //	internal/sysctld  files of sysctl.d(5), and the pod annotation → lines with their file:line
 //	internal/manifest Kubernetes manifests and saved documents → such lines
+//	internal/convert  init containers of a manifest → the pod annotation
 //	internal/ocihook  what a container runtime tells a hook, and what the pod's annotations want of it
 //	internal/target   where the agent is: parse --target, open a byte stream to it
 //	internal/rpc      gRPC over that stream: redial while the guest boots, call, failures as typed errors

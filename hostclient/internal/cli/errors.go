@@ -64,6 +64,15 @@ func (e *PlacedError) Error() string {
 
 func (e *PlacedError) Unwrap() error { return e.Err }
 
+// StayError is a conversion that could not take the place of some init containers that set sysctls.
+type StayError struct {
+	Containers int
+}
+
+func (e *StayError) Error() string {
+	return fmt.Sprintf("convert: init containers that set sysctls and stay: %d", e.Containers)
+}
+
 // UnreadableError is a get that found no value for some keys.
 type UnreadableError struct {
 	Entries []*sysctlv1.Entry

@@ -78,7 +78,7 @@ func exitOf(err error) exit {
 		return exitNoContainer
 	case is[*rpc.UnreachableError](err), is[*sandbox.NoEndpointError](err), is[*sandbox.SchemeError](err), is[*sandbox.AccessError](err):
 		return exitUnreachable
-	case is[*PartialError](err):
+	case is[*PartialError](err), is[*StayError](err):
 		return exitPartial
 	}
 	return exitInternal

@@ -55,7 +55,7 @@ container, 6 agent unreachable, 7 failed and rolled back, 8 partly applied (--be
 	f.IntVar(&s.parallel, "parallel", defaultParallel, "how many sandboxes are asked at a time")
 	f.VarP(&s.format, "output", "o", "output format")
 	f.BoolVarP(&s.quiet, "quiet", "q", false, "print less: nothing if set or info succeed, values for get, keys for list")
-	root.AddCommand(s.set(), s.get(), s.list(), s.apply(), s.info(), s.sandboxes(), s.hook(), s.version())
+	root.AddCommand(s.set(), s.get(), s.list(), s.apply(), s.convert(), s.info(), s.sandboxes(), s.hook(), s.version())
 	return root
 }
 

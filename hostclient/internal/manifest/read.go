@@ -1,6 +1,8 @@
 package manifest
 
 import (
+	"go.yaml.in/yaml/v4"
+
 	"kata-sysctl/hostclient/internal/sysctld"
 )
 
@@ -9,6 +11,7 @@ type File struct {
 	Name  string
 	Lines []sysctld.Line // those of a sysctl.d file or of a document of hostclient
 	Pods  []Pod          // those of a Kubernetes manifest, in its order; pods that set nothing too
+	Roots []*yaml.Node   // the documents of YAML, for those who change them
 }
 
 // Read reads a text whose name is used in positions. The error is a *sysctld.Malformed.
@@ -26,7 +29,8 @@ func Read(name, text string, format Format) (File, error) {
 func readYAML(name, text string) (File, error) {
 	r := &reader{file: name}
 	file := File{Name: name}
-	for _, doc := range r.documents(text) {
+	file.Roots = r.documents(text)
+	for _, doc := range file.Roots {
 		switch {
 		case r.field(doc, "outcomes") != nil, r.field(doc, "entries") != nil:
 			file.Lines = append(file.Lines, r.ownDocument(doc)...)

@@ -99,7 +99,11 @@ func newCallError(call string, writes bool, err error) *CallError {
 
 func (e *CallError) Error() string {
 	s := e.Call + ": " + e.what()
-	if e.Message != "" && !e.local() {
+	switch {
+	case e.Message == "" || e.local():
+	case e.speaks():
+		s = e.Call + ": " + e.Message
+	default:
 		s += ": " + e.Message
 	}
 	if e.Unknown {
@@ -111,6 +115,16 @@ func (e *CallError) Error() string {
 // local tells whether this side ended the call, so that Message is gRPC's and says nothing new.
 func (e *CallError) local() bool {
 	return e.Failure == nil && (e.Code == codes.DeadlineExceeded || e.Code == codes.Canceled)
+}
+
+// speaks tells whether Message is the agent's own sentence on settings or a container, which says the verdict by itself.
+func (e *CallError) speaks() bool {
+	switch e.Failure.GetKind() {
+	case sysctlv1.FailureKind_FAILURE_KIND_DENIED, sysctlv1.FailureKind_FAILURE_KIND_INVALID,
+		sysctlv1.FailureKind_FAILURE_KIND_NO_CONTAINER:
+		return true
+	}
+	return false
 }
 
 func (e *CallError) what() string {
