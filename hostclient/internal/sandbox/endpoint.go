@@ -90,7 +90,6 @@ func (h Host) endpointOf(id ID, url, via string) (Endpoint, error) {
 
 // findSocket takes the VMM's socket where it is by convention.
 func (h Host) findSocket(_ context.Context, id ID) (Endpoint, error) {
-	var looked []string
 	for _, m := range marks {
 		if !m.socket {
 			continue
@@ -100,7 +99,6 @@ func (h Host) findSocket(_ context.Context, id ID) (Endpoint, error) {
 				return h.endpointOf(id, string(target.Hybrid)+"://"+"/"+path+":1", "the socket of "+m.vmm)
 			}
 		}
-		looked = append(looked, h.path(m.of(id)))
 	}
-	return Endpoint{}, fmt.Errorf("no VMM has a socket there (%s)", strings.Join(looked, ", "))
+	return Endpoint{}, fmt.Errorf("no socket of a VMM in %s/{vc/*,kata,kata/firecracker}/%s", h.path("run"), id)
 }

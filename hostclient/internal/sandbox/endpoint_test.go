@@ -168,7 +168,7 @@ func TestEndpointNowhere(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	for _, want := range []string{
-		"no socket " + h.Root + "/" + goShim, "no socket " + h.Root + "/" + rustShim, h.Root + "/run/kata/abc/ch-vm.sock",
+		"no socket " + h.Root + "/" + goShim, "no socket " + h.Root + "/" + rustShim, "no socket of a VMM in " + h.Root + "/run/{vc/*,kata,kata/firecracker}/abc",
 		"persist.json has no address yet", "processes 10 11 all claim",
 	} {
 		if !strings.Contains(err.Error(), want) {
