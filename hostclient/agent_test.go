@@ -52,7 +52,7 @@ func startAgent(ts *testscript.TestScript, neg bool, args []string) {
 //	CALL.request  written: the request as JSON
 //	CALL.cancelled  written when a waiting call was cancelled
 //
-// A set with best effort is the CALL "set-best-effort", where the script has a reply for that.
+// A set with best effort is the CALL "set-best-effort", a dry run is "set-dry-run", where the script has a reply for that.
 type recordedAgent struct {
 	sysctlv1.UnimplementedSysctlServiceServer
 	dir string
@@ -61,8 +61,14 @@ type recordedAgent struct {
 func (a *recordedAgent) Set(ctx context.Context, req *sysctlv1.SetRequest) (*sysctlv1.SetResponse, error) {
 	reply := &sysctlv1.SetResponse{}
 	call := "set"
-	if text, err := a.read("set-best-effort.reply"); err != nil || text != nil && req.GetBestEffort() {
-		call = "set-best-effort"
+	for special, applies := range map[string]bool{"set-best-effort": req.GetBestEffort(), "set-dry-run": req.GetDryRun()} {
+		text, err := a.read(special + ".reply")
+		if err != nil {
+			return nil, err
+		}
+		if text != nil && applies {
+			call = special
+		}
 	}
 	return reply, a.play(ctx, call, req, reply)
 }

@@ -9,6 +9,7 @@
 //	internal/sysctld  files of sysctl.d(5), and the pod annotation → lines with their file:line
 //	internal/manifest Kubernetes manifests and saved documents → such lines
 //	internal/convert  init containers of a manifest → the pod annotation
+//	internal/ocihook  what a container runtime tells a hook, and what the pod's annotations want of it
 //	internal/target   where the agent is: parse --target, open a byte stream to it
 //	internal/rpc      gRPC over that stream: redial while the guest boots, call, failures as typed errors
 //	internal/suggest  what was meant by a misspelled key or flag

@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -22,6 +24,11 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			path, err := lookPath("hostclient", env.Getenv("PATH"))
+			env.Setenv("HOSTCLIENT", path) // for a process without PATH
+			return err
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"agent":  startAgent,
 			"vmm":    startVMM,
@@ -51,6 +58,17 @@ func execLatin1(ts *testscript.TestScript, neg bool, args []string) {
 		words[i] = word
 	}
 	exits(ts, neg, append([]string{args[0], "hostclient"}, words...))
+}
+
+// lookPath is exec.LookPath for another PATH.
+func lookPath(name, path string) (string, error) {
+	for _, dir := range filepath.SplitList(path) {
+		file := filepath.Join(dir, name)
+		if _, err := os.Stat(file); err == nil {
+			return file, nil
+		}
+	}
+	return "", fmt.Errorf("no %s in %s", name, path)
 }
 
 func checkExit(want int, err error) error {

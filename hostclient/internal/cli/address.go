@@ -79,6 +79,8 @@ func (a *address) check(cmd *cobra.Command) error {
 		return wrong("--container is empty: give an id, or leave the flag out to address the pod as a whole")
 	case container && a.many():
 		return wrong("--container names a container of one sandbox, and %s may mean several: leave one of them out", chosen[0])
+	case cmd.Flags().Changed("port") && cmd.Flags().Changed("target"):
+		return wrong("--port is for guests that are found by their sandbox: write the port of --target behind it, as in vsock://3:%d", target.DefaultPort)
 	case len(chosen) == 0 && a.target == "" && !container:
 		return wrong("no target: give --sandbox, --target or another flag that names guests, or set $%s", targetVariable)
 	}
@@ -131,9 +133,10 @@ func (a *address) several() ([]guest, error) {
 
 func (a *address) ids() ([]sandbox.ID, error) {
 	if a.all || len(a.selectors) > 0 {
-		ids := slices.DeleteFunc(a.host.IDs(), func(id sandbox.ID) bool { return !a.fits(id) })
-		if len(ids) > 0 {
-			return ids, nil
+		ids, err := a.host.IDs()
+		ids = slices.DeleteFunc(ids, func(id sandbox.ID) bool { return !a.fits(id) })
+		if err != nil || len(ids) > 0 {
+			return ids, err
 		}
 		if a.all {
 			return nil, a.host.NoSandbox("a Kata sandbox", "")

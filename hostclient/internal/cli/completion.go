@@ -35,7 +35,11 @@ func (s *session) completeSandbox(cmd *cobra.Command, _ []string, _ string) ([]c
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 	defer cancel()
 	var found []cobra.Completion
-	for _, id := range s.address.host.IDs() {
+	ids, err := s.address.host.IDs()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	for _, id := range ids {
 		found = append(found, cobra.CompletionWithDesc(string(id), s.address.host.Describe(ctx, id).Pod))
 	}
 	return found, cobra.ShellCompDirectiveNoFileComp

@@ -105,6 +105,21 @@ func (e *InconsistentError) Error() string {
 	return e.What + ": do hostclient and agent fit together? See 'hostclient version'"
 }
 
+// HookError is a hook that failed.
+type HookError struct {
+	Container string
+	Err       error
+}
+
+func (e *HookError) Error() string {
+	if e.Container == "" {
+		return "hook: " + e.Err.Error()
+	}
+	return "hook of container " + e.Container + ": " + e.Err.Error()
+}
+
+func (e *HookError) Unwrap() error { return e.Err }
+
 // FleetError is a command that failed in some of several sandboxes.
 type FleetError struct {
 	Failed []SandboxError

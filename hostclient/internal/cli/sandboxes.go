@@ -43,7 +43,10 @@ func (s *session) lookAround(cmd *cobra.Command) ([]output.Sandbox, error) {
 	if cmd.Flags().Changed("timeout") {
 		timeout = s.timeout
 	}
-	ids := s.address.host.IDs()
+	ids, err := s.address.host.IDs()
+	if err != nil {
+		return nil, err
+	}
 	found := make([]output.Sandbox, len(ids))
 	s.each(len(ids), func(i int) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), timeout)

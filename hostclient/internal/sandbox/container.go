@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 )
 
@@ -80,10 +81,13 @@ func first(annotations map[string]string, keys ...string) string {
 }
 
 // OfContainer returns the sandbox of a container, by its whole id, as containerd, CRI-O or Kata itself noted it. Its errors are of
-// type *IDError, *RoleError, *BundleError and *NotFoundError.
+// type *IDError, *AccessError, *RoleError, *BundleError and *NotFoundError.
 func (h Host) OfContainer(container string) (ID, error) {
 	cid, err := ParseID(container)
 	if err != nil {
+		return "", err
+	}
+	if err := h.access(folders); err != nil {
 		return "", err
 	}
 	annotations, err := h.Annotations(cid)
@@ -102,15 +106,15 @@ func (h Host) OfContainer(container string) (ID, error) {
 		return "", err
 	}
 	// Kata's Go runtime has a folder for each container of a sandbox.
-	for _, path := range h.glob("run/vc/sbs/*/" + container) {
-		if isFolder(h.path(path)) {
-			return ParseID(strings.Split(path, "/")[3])
+	for _, folder := range h.glob("run/vc/sbs/*/" + container) {
+		if isFolder(h.path(folder)) {
+			return ParseID(strings.Split(folder, "/")[3])
 		}
 	}
 	if marks, _ := h.marksOf(cid); len(marks) > 0 {
 		return cid, nil
 	}
-	missing.Looked = append(missing.Looked, looked(h.path("run/vc")), looked(h.path("run/kata")))
+	missing.Looked = append(missing.Looked, h.path("run/vc"), h.path("run/kata"))
 	missing.Hint = "give the container's whole id; 'crictl ps --no-trunc' shows it"
 	return "", missing
 }
@@ -120,12 +124,18 @@ func (h Host) OfContainer(container string) (ID, error) {
 func (h Host) Annotations(container ID) (map[string]string, error) {
 	missing := &NotFoundError{What: "container " + string(container)}
 	for _, pattern := range bundles {
-		for _, path := range h.glob(strings.Replace(pattern, "/ID/", "/"+string(container)+"/", 1)) {
-			return ReadAnnotations(h.path(path))
+		for _, file := range h.glob(strings.Replace(pattern, "/ID/", "/"+string(container)+"/", 1)) {
+			return ReadAnnotations(h.path(file))
 		}
-		missing.Looked = append(missing.Looked, looked(h.path(pattern[:strings.LastIndex(pattern[:strings.Index(pattern, "*")], "/")])))
+		missing.Looked = append(missing.Looked, h.path(folderOf(pattern)))
 	}
 	return nil, missing
+}
+
+// folderOf is a pattern up to the last folder without a "*".
+func folderOf(pattern string) string {
+	fixed, _, _ := strings.Cut(pattern, "*")
+	return path.Dir(fixed)
 }
 
 // BundleError is a bundle's config.json that can't be used.

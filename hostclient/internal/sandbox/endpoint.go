@@ -16,8 +16,9 @@ type Endpoint struct {
 	Target target.Target
 	// Via says how it was found.
 	Via string
-	// Up tells that Kata's shim itself named the guest, which it does only after it has set up the sandbox in a guest that is up.
-	Up bool
+	// Shim tells that Kata's shim named the guest. That of the Go runtime does so only once the sandbox is set up in the guest; that of
+	// runtime-rs, from before it starts the VM.
+	Shim bool
 }
 
 // Endpoint looks once for the way to a sandbox's agent, in the order: management sockets of the shims, the VMM's socket, persist.json,
@@ -89,7 +90,6 @@ func (h Host) endpointOf(id ID, url, via string) (Endpoint, error) {
 
 // findSocket takes the VMM's socket where it is by convention.
 func (h Host) findSocket(_ context.Context, id ID) (Endpoint, error) {
-	var looked []string
 	for _, m := range marks {
 		if !m.socket {
 			continue
@@ -99,7 +99,6 @@ func (h Host) findSocket(_ context.Context, id ID) (Endpoint, error) {
 				return h.endpointOf(id, string(target.Hybrid)+"://"+"/"+path+":1", "the socket of "+m.vmm)
 			}
 		}
-		looked = append(looked, h.path(m.of(id)))
 	}
-	return Endpoint{}, fmt.Errorf("no VMM has a socket there (%s)", strings.Join(looked, ", "))
+	return Endpoint{}, fmt.Errorf("no socket of a VMM in %s/{vc/*,kata,kata/firecracker}/%s", h.path("run"), id)
 }

@@ -38,7 +38,7 @@ func TestEndpoint(t *testing.T) {
 		name string
 		fill func(h *tree)
 		want string
-		up   bool
+		shim bool
 	}{
 		{"Go shim, QEMU", func(h *tree) { h.shim(goShim, answer("vsock://31513974:1024\n")) }, "vsock://31513974:10777", true},
 		{"Go shim, CLH", func(h *tree) { h.shim(goShim, answer("hvsock:///run/vc/vm/abc/clh.sock:1024")) }, "hvsock://ROOT/run/vc/vm/abc/clh.sock:10777", true},
@@ -88,6 +88,13 @@ func TestEndpoint(t *testing.T) {
 			h.file("run/vc/vm/abc/clh.sock", "")
 			h.file(persist, `{"AgentState":{"URL":"vsock://5:1024"}}`)
 		}, "vsock://5:10777", false},
+		{"link in the place of a socket", func(h *tree) {
+			h.socket("run/vc/vm/abc/other.sock")
+			if err := os.Symlink("other.sock", filepath.Join(h.Root, "run/vc/vm/abc/clh.sock")); err != nil {
+				h.t.Fatal(err)
+			}
+			h.file(persist, `{"AgentState":{"URL":"vsock://5:1024"}}`)
+		}, "vsock://5:10777", false},
 		{"the host's own context id", func(h *tree) {
 			h.shim(goShim, answer("vsock://2:1024"))
 			h.file(persist, `{"AgentState":{"URL":"vsock://5:1024"}}`)
@@ -112,8 +119,8 @@ func TestEndpoint(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := strings.Replace(tt.want, "ROOT", h.Root, 1); got.Target.String() != want || got.Up != tt.up {
-				t.Errorf("%s, up %v, by way of %s; want %s, up %v", got.Target, got.Up, got.Via, want, tt.up)
+			if want := strings.Replace(tt.want, "ROOT", h.Root, 1); got.Target.String() != want || got.Shim != tt.shim {
+				t.Errorf("%s, shim %v, by way of %s; want %s, shim %v", got.Target, got.Shim, got.Via, want, tt.shim)
 			}
 		})
 	}
@@ -161,7 +168,7 @@ func TestEndpointNowhere(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	for _, want := range []string{
-		"no socket " + h.Root + "/" + goShim, "no socket " + h.Root + "/" + rustShim, h.Root + "/run/kata/abc/ch-vm.sock",
+		"no socket " + h.Root + "/" + goShim, "no socket " + h.Root + "/" + rustShim, "no socket of a VMM in " + h.Root + "/run/{vc/*,kata,kata/firecracker}/abc",
 		"persist.json has no address yet", "processes 10 11 all claim",
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -20,6 +20,15 @@ func (e *NotFoundError) Error() string {
 	return s
 }
 
+// AccessError is a folder that this process may not look into.
+type AccessError struct {
+	Path string
+}
+
+func (e *AccessError) Error() string {
+	return e.Path + ": permission denied, so the sandboxes of this host can't be told: run hostclient as root"
+}
+
 // AmbiguousError is a prefix that fits several sandboxes.
 type AmbiguousError struct {
 	Prefix string

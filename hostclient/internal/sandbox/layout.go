@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"strings"
@@ -43,6 +42,9 @@ var marks = []mark{
 	{path: "run/kata/ID/vsock.sock", runtime: Rust, vmm: "openvmm", socket: true},
 }
 
+// folders are those that the marks are in; root alone can read some of them.
+var folders = []string{"run/vc", "run/vc/sbs", "run/vc/vm", "run/kata"}
+
 const (
 	goMonitor   = 0 // indices into marks
 	goPersist   = 1
@@ -77,20 +79,13 @@ func (h Host) marksOf(id ID) (found []mark, paths []string) {
 	return found, paths
 }
 
-// looked is a folder for the list of where something was looked for; one that may not be read hides what is there.
-func looked(path string) string {
-	if _, err := os.ReadDir(path); errors.Is(err, fs.ErrPermission) {
-		return path + " (permission denied: run hostclient as root)"
-	}
-	return path
-}
-
 func isFolder(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
 }
 
+// isSocket takes no link for one: a jailed VMM can write into the folder of its socket.
 func isSocket(path string) bool {
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path)
 	return err == nil && info.Mode()&fs.ModeSocket != 0
 }

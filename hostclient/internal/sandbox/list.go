@@ -1,12 +1,19 @@
 package sandbox
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 )
 
-// IDs lists the sandboxes that have left a mark on this host, in order. Files of others in the same folders are passed over.
-func (h Host) IDs() []ID {
+// IDs lists the sandboxes that have left a mark on this host, in order. Files of others in the same folders are passed over. Its errors
+// are of type *AccessError.
+func (h Host) IDs() ([]ID, error) {
+	if err := h.access(folders); err != nil {
+		return nil, err
+	}
 	var ids []ID
 	for _, m := range marks {
 		for _, path := range h.glob(m.any()) {
@@ -16,17 +23,33 @@ func (h Host) IDs() []ID {
 		}
 	}
 	slices.Sort(ids)
-	return slices.Compact(ids)
+	return slices.Compact(ids), nil
 }
 
-// Find completes an id that may be cut off at its end. Its errors are of type *IDError, *NotFoundError and *AmbiguousError.
+// access tells of folders that are there and closed: what is in them would be taken for absent.
+func (h Host) access(folders []string) error {
+	for _, folder := range folders {
+		path := h.path(folder)
+		if _, err := os.ReadDir(path); errors.Is(err, fs.ErrPermission) {
+			return &AccessError{Path: path}
+		}
+	}
+	return nil
+}
+
+// Find completes an id that may be cut off at its end. Its errors are of type *IDError, *AccessError, *NotFoundError and
+// *AmbiguousError.
 func (h Host) Find(prefix string) (ID, error) {
 	id, err := ParseID(prefix)
 	if err != nil {
 		return "", err
 	}
+	ids, err := h.IDs()
+	if err != nil {
+		return "", err
+	}
 	var fit []ID
-	for _, candidate := range h.IDs() {
+	for _, candidate := range ids {
 		if candidate == id {
 			return id, nil
 		}
@@ -45,5 +68,5 @@ func (h Host) Find(prefix string) (ID, error) {
 
 // NoSandbox is the error of a search through all sandboxes that found none.
 func (h Host) NoSandbox(what, hint string) *NotFoundError {
-	return &NotFoundError{What: what, Looked: []string{looked(h.path("run/vc")), looked(h.path("run/kata"))}, Hint: hint}
+	return &NotFoundError{What: what, Looked: []string{h.path("run/vc"), h.path("run/kata")}, Hint: hint}
 }

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"kata-sysctl/hostclient/internal/sandbox"
 )
@@ -37,11 +40,11 @@ func TestIDs(t *testing.T) {
 	h.file("run/kata-containers/c3/state.json", "{}")
 
 	want := []sandbox.ID{"a1", "a2", "a3", "a4", "a5", "b1", "b2", "b3", "b4", "b5", "b6", "b7"}
-	if got := h.IDs(); !slices.Equal(got, want) {
-		t.Errorf("IDs() = %v, want %v", got, want)
+	if got, err := h.IDs(); err != nil || !slices.Equal(got, want) {
+		t.Errorf("IDs() = %v, %v; want %v", got, err, want)
 	}
-	if got := newTree(t).IDs(); len(got) != 0 {
-		t.Errorf("IDs() = %v on a host without Kata", got)
+	if got, err := newTree(t).IDs(); err != nil || len(got) != 0 {
+		t.Errorf("IDs() = %v, %v on a host without Kata", got, err)
 	}
 }
 
@@ -79,6 +82,35 @@ func TestFindFollowsNoPattern(t *testing.T) {
 	for _, bad := range []string{"*", "ab?", "[a]bc", "dangling"} {
 		if id, err := h.Find(bad); err == nil {
 			t.Errorf("Find(%q) = %q", bad, id)
+		}
+	}
+}
+
+// An empty list and an unreadable one are not the same.
+func TestIDsOfClosedFolder(t *testing.T) {
+	h := newTree(t)
+	h.file("run/vc/sbs/abc/persist.json", "{}")
+	if err := os.Chmod(h.Root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	uid := os.Geteuid()
+	unix.SetfsuidRetUid(65534) // this thread alone; for root it takes the right to look everywhere, too
+	defer unix.SetfsuidRetUid(uid)
+	if os.Geteuid() != 0 {
+		if err := os.Chmod(filepath.Join(h.Root, "run/vc"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, call := range map[string]func() error{
+		"IDs":         func() error { _, err := h.IDs(); return err },
+		"Find":        func() error { _, err := h.Find("abc"); return err },
+		"OfContainer": func() error { _, err := h.OfContainer("abc"); return err },
+	} {
+		err := call()
+		if _, ok := errors.AsType[*sandbox.AccessError](err); !ok {
+			t.Errorf("%s: %v, want an AccessError", name, err)
 		}
 	}
 }

@@ -19,7 +19,7 @@ const (
 )
 
 // askShim asks the shim's management socket for the address of kata-agent, as kata-runtime exec does: first the Go runtime's, then
-// that of runtime-rs. The shim serves it only after it has set up the sandbox.
+// that of runtime-rs.
 func (h Host) askShim(ctx context.Context, id ID) (Endpoint, error) {
 	var failed []error
 	for _, m := range []mark{marks[goMonitor], marks[rustMonitor]} {
@@ -33,7 +33,7 @@ func (h Host) askShim(ctx context.Context, id ID) (Endpoint, error) {
 		if err == nil {
 			var endpoint Endpoint
 			if endpoint, err = h.endpointOf(id, url, via); err == nil || final(err) {
-				endpoint.Up = err == nil
+				endpoint.Shim = err == nil
 				return endpoint, err
 			}
 		} else {

@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kata-sysctl/hostclient/internal/ocihook"
+	"kata-sysctl/hostclient/internal/rpc"
+	"kata-sysctl/hostclient/internal/sandbox"
+	"kata-sysctl/hostclient/internal/sysctld"
+	sysctlv1 "kata-sysctl/proto/sysctl/v1"
+)
+
+// startGrace is how long the hook looks for a VM: both runtimes start it before they run the hook, except Firecracker.
+const startGrace = time.Second
+
+func (s *session) hook() *cobra.Command {
+	mode := ocihook.Strict
+	cmd := &cobra.Command{
+		Use:   "hook",
+		Short: "Apply a pod's annotation, as a hook of the container runtime",
+		Long: `Apply the annotation io.katacontainers.sysctl of a pod in its guest, as an OCI hook: the container runtime runs this command at
+prestart, createRuntime or createContainer and writes the container's state to its standard input. Without the annotation there is nothing to do. A
+failure ends with an exit code other than 0, unless the mode is warn: then it is only told. docs/hooks.md says how to install it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.runHook(cmd, mode) },
+	}
+	cmd.Flags().Var(&mode, "mode", "whether a failure counts, where the annotation io.katacontainers.sysctl.mode does not say")
+	return cmd
+}
+
+// runHook prints nothing on success: runtimes log what hooks print.
+func (s *session) runHook(cmd *cobra.Command, mode ocihook.Mode) error {
+	for _, name := range choices {
+		if cmd.Flags().Changed(name) {
+			return &UsageError{Command: cmd.CommandPath(), Err: errors.New("hook learns from the runtime whom it serves: leave out --" + name)}
+		}
+	}
+	if err := s.checkNumbers(cmd); err != nil {
+		return err
+	}
+	state, err := ocihook.ReadState(cmd.InOrStdin())
+	task := ocihook.Task{Mode: mode}
+	if err == nil {
+		task, err = ocihook.Plan(state, mode)
+	}
+	if err == nil && len(task.Lines) > 0 {
+		err = s.perform(cmd.Context(), task)
+	}
+	if err == nil {
+		return nil
+	}
+	err = &HookError{Container: state.ID, Err: err}
+	late, notStarted := errors.AsType[*ocihook.NotStartedError](err)
+	if task.Mode == ocihook.Warn || notStarted && late.Role == sandbox.Pod {
+		fmt.Fprintln(s.stderr, "hostclient: warning: "+line(err))
+		return nil
+	}
+	return err
+}
+
+// perform finds the guest, waits for it while it boots, and applies the task's lines to the pod: the container either is not there yet or
+// shares the pod's namespaces.
+func (s *session) perform(ctx context.Context, task ocihook.Task) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	endpoint, err := s.awaitVM(ctx, task)
+	if err != nil {
+		return err
+	}
+	client, err := rpc.Connect(ctx, endpoint.Target)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	lines := task.Lines
+	if task.Role == sandbox.Pod || task.Role == sandbox.Single && !endpoint.Shim {
+		if lines, err = shared(ctx, client, task); err != nil {
+			return err
+		}
+	}
+	_, err = applyLines(ctx, client, "", &sysctlv1.SetRequest{}, lines)
+	return err
+}
+
+func (s *session) awaitVM(ctx context.Context, task ocihook.Task) (sandbox.Endpoint, error) {
+	ctx, cancel := context.WithTimeout(ctx, startGrace)
+	defer cancel()
+	endpoint, err := s.address.host.Await(ctx, task.Sandbox)
+	if is[*sandbox.NoEndpointError](err) && task.Role != sandbox.Member {
+		return endpoint, &ocihook.NotStartedError{Sandbox: task.Sandbox, Role: task.Role, Err: err}
+	}
+	return endpoint, err
+}
+
+// shared returns the lines that can be applied before the pod's IPC and UTS namespaces are made, after all of them have passed the agent's checks. The
+// others are left to the hooks of the pod's containers; without a pod nobody would set them.
+func shared(ctx context.Context, client *rpc.Client, task ocihook.Task) ([]sysctld.Line, error) {
+	checked, err := applyLines(ctx, client, "", &sysctlv1.SetRequest{DryRun: true}, task.Lines)
+	if err != nil {
+		return nil, err
+	}
+	var now []sysctld.Line
+	var later []string
+	for i, o := range checked.outcomes {
+		switch o.GetScope() {
+		case sysctlv1.Scope_SCOPE_IPC, sysctlv1.Scope_SCOPE_UTS:
+			later = append(later, o.GetKey())
+		default:
+			now = append(now, checked.lines[i])
+		}
+	}
+	if len(later) > 0 && task.Role == sandbox.Single {
+		return nil, &ocihook.TooEarlyError{Keys: later}
+	}
+	return now, nil
+}
