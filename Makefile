@@ -29,6 +29,19 @@ build: ## build the binaries into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath $(HOST_FLAGS) -o $(BIN)/hostclient ./hostclient
 	CGO_ENABLED=0 $(GO) build -trimpath $(HOST_FLAGS) -o $(BIN)/guestimage ./guestimage
 
+# What the packages hold depends on the sources alone: twice built, twice the same.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+
+.PHONY: packages
+packages: build ## build .deb and .rpm packages of both sides into bin/packages/
+	rm -rf $(BIN)/manual $(BIN)/packages
+	mkdir -p $(BIN)/packages
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(GO) run ./hostclient/packaging/manual $(BIN)/manual $(VERSION)
+	@set -e; export BIN=$(BIN) VERSION=$(VERSION) GOARCH=$$($(GO) env GOARCH) SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH); \
+	for side in hostclient agent; do for kind in deb rpm; do \
+		$(GO) tool -modfile=tools.mod nfpm package -f $$side/packaging/nfpm.yaml -p $$kind -t $(BIN)/packages/; \
+	done; done
+
 .PHONY: setup
 setup: ## install what demo and tests need, and fetch kernel, VMM and runtime into the cache
 	$(GO) run ./integration/setup --kernel $(KERNEL)

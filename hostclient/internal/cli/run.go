@@ -30,6 +30,14 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return int(exitOf(err))
 }
 
+// Command is the tree of commands, for the generator of the manual.
+func Command() *cobra.Command {
+	root := newSession(io.Discard, io.Discard).root()
+	root.DisableAutoGenTag = true
+	root.InitDefaultCompletionCmd()
+	return root
+}
+
 func newSession(stdout, stderr io.Writer) *session {
 	return &session{stdout: stdout, stderr: stderr, format: output.Table, color: output.ColorAuto, started: time.Now()}
 }
