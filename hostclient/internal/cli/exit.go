@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"kata-sysctl/hostclient/internal/convert"
 	"kata-sysctl/hostclient/internal/ocihook"
 	"kata-sysctl/hostclient/internal/output"
 	"kata-sysctl/hostclient/internal/request"
@@ -72,7 +73,7 @@ func exitOf(err error) exit {
 	case is[*UsageError](err), is[*target.ParseError](err), is[*request.SyntaxError](err), is[*InputError](err), is[*rpc.TooLargeError](err),
 		is[*sandbox.IDError](err), is[*sandbox.AmbiguousError](err), is[*ocihook.StateError](err):
 		return exitUsage
-	case is[*ocihook.ModeError](err), is[*ocihook.TooEarlyError](err), is[*request.EncodingError](err), is[*sysctld.Malformed](err), is[*UnreadableError](err), is[*NoMatchError](err):
+	case is[*ocihook.ModeError](err), is[*ocihook.TooEarlyError](err), is[*request.EncodingError](err), is[*sysctld.Malformed](err), is[*convert.EditError](err), is[*UnreadableError](err), is[*NoMatchError](err):
 		return exitInvalid
 	case is[*sandbox.NotFoundError](err):
 		return exitNoContainer

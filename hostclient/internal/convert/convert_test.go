@@ -189,6 +189,43 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// An anchor may be used elsewhere: nothing that has one is taken out or added to.
+func TestAnchorsStay(t *testing.T) {
+	const plain = "kind: Pod\nmetadata:\n  name: p\nspec:\n  initContainers:\n  - name: init\n    command: [sysctl, -w, vm.a=1]\n  containers: []\n"
+	for _, in := range []string{
+		strings.Replace(plain, "[sysctl", "&x [sysctl", 1),
+		strings.Replace(plain, "initContainers:", "initContainers: &x", 1),
+		strings.Replace(plain, "spec:", "spec: &x", 1),
+	} {
+		if r, err := convert.Convert("in", in); err != nil || r.Text != in || len(r.Left) != 1 || !strings.Contains(account(r), "the anchor &x may be used elsewhere") {
+			t.Errorf("got %v\n%s%s", err, account(r), r.Text)
+		}
+	}
+	if r, err := convert.Convert("in", strings.Replace(plain, "metadata:", "metadata: &x", 1)); err != nil || len(r.Removed) != 0 {
+		t.Errorf("got %v\n%s%s", err, account(r), r.Text)
+	}
+}
+
+// What can't be taken out without changing more is not taken out: here the spec would become null.
+func TestConvertVerifies(t *testing.T) {
+	r, err := convert.Convert("in", "kind: Pod\nspec:\n  initContainers:\n  - command: [sysctl, -w, vm.a=1]\n")
+	if edit, ok := errors.AsType[*convert.EditError](err); !ok || edit.File != "in" || r.Text != "" {
+		t.Errorf("got %v\n%s", err, r.Text)
+	}
+}
+
+func TestLineBreaksStay(t *testing.T) {
+	in := strings.ReplaceAll(pod("sysctl -w vm.a=1"), "\n", "\r\n")
+	r, err := convert.Convert("in", in)
+	if err != nil || len(r.Removed) != 1 || strings.Count(r.Text, "\n") != strings.Count(r.Text, "\r\n") {
+		t.Errorf("got %v\n%q", err, r.Text)
+	}
+	in = strings.TrimSuffix(pod("sysctl -w vm.a=1"), "\n")
+	if r, err := convert.Convert("in", in); err != nil || len(r.Removed) != 1 || strings.HasSuffix(r.Text, "\n") {
+		t.Errorf("without a line break at the end: %v\n%q", err, r.Text)
+	}
+}
+
 func TestConvertRefusesWhatIsMalformed(t *testing.T) {
 	_, err := convert.Convert("in", "kind: Pod\n  x")
 	if _, ok := errors.AsType[*sysctld.Malformed](err); !ok {
