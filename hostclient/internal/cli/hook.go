@@ -19,7 +19,7 @@ import (
 const startGrace = time.Second
 
 func (s *session) hook() *cobra.Command {
-	mode := ocihook.Strict
+	mode := sysctld.Strict
 	cmd := &cobra.Command{
 		Use:   "hook",
 		Short: "Apply a pod's annotation, as a hook of the container runtime",
@@ -30,11 +30,12 @@ failure ends with an exit code other than 0, unless the mode is warn: then it is
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.runHook(cmd, mode) },
 	}
 	cmd.Flags().Var(&mode, "mode", "whether a failure counts, where the annotation io.katacontainers.sysctl.mode does not say")
+	completeFlag(cmd, "mode", cobra.FixedCompletions([]string{string(sysctld.Strict), string(sysctld.Warn)}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
 // runHook prints nothing on success: runtimes log what hooks print.
-func (s *session) runHook(cmd *cobra.Command, mode ocihook.Mode) error {
+func (s *session) runHook(cmd *cobra.Command, mode sysctld.Mode) error {
 	for _, name := range choices {
 		if cmd.Flags().Changed(name) {
 			return &UsageError{Command: cmd.CommandPath(), Err: errors.New("hook learns from the runtime whom it serves: leave out --" + name)}
@@ -56,7 +57,7 @@ func (s *session) runHook(cmd *cobra.Command, mode ocihook.Mode) error {
 	}
 	err = &HookError{Container: state.ID, Err: err}
 	late, notStarted := errors.AsType[*ocihook.NotStartedError](err)
-	if task.Mode == ocihook.Warn || notStarted && late.Role == sandbox.Pod {
+	if task.Mode == sysctld.Warn || notStarted && late.Role == sandbox.Pod {
 		fmt.Fprintln(s.stderr, "hostclient: warning: "+line(err))
 		return nil
 	}

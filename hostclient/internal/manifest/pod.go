@@ -114,9 +114,9 @@ func (r *reader) securitySysctls(template *yaml.Node) []sysctld.Line {
 
 func (r *reader) annotation(template *yaml.Node) []sysctld.Line {
 	text := r.text(template, "metadata", "annotations", sysctld.Annotation)
-	mode := r.text(template, "metadata", "annotations", sysctld.ModeAnnotation)
-	if mode != "" && mode != "strict" && mode != "warn" {
-		r.complain(r.field(template, "metadata", "annotations", sysctld.ModeAnnotation), mode, sysctld.ModeAnnotation+" is strict or warn")
+	mode := sysctld.Strict
+	if given := r.text(template, "metadata", "annotations", sysctld.ModeAnnotation); given != "" && mode.Set(given) != nil {
+		r.complain(r.field(template, "metadata", "annotations", sysctld.ModeAnnotation), given, sysctld.ModeAnnotation+" is strict or warn")
 	}
 	if text == "" {
 		return nil
@@ -131,7 +131,7 @@ func (r *reader) annotation(template *yaml.Node) []sysctld.Line {
 	}
 	for i := range lines {
 		lines[i].Pos.Line = LineOf(node, lines[i].Pos.Line)
-		lines[i].MayFail = lines[i].MayFail || mode == "warn" && !lines[i].Exclude
+		lines[i].MayFail = lines[i].MayFail || mode == sysctld.Warn && !lines[i].Exclude
 	}
 	return lines
 }

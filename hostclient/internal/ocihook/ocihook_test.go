@@ -70,20 +70,20 @@ func TestPlan(t *testing.T) {
 		want        ocihook.Task
 		lines       string
 	}{
-		{"nothing to do", `{"a":"b"}`, ocihook.Task{Mode: ocihook.Strict}, ""},
-		{"no annotations", `null`, ocihook.Task{Mode: ocihook.Strict}, ""},
-		{"nothing in it", `{"io.katacontainers.sysctl":" ;\n# none\n"}`, ocihook.Task{Mode: ocihook.Strict}, ""},
-		{"nothing to do, so nothing is judged", `{"io.katacontainers.sysctl.mode":"odd","io.kubernetes.cri.container-type":"odd"}`, ocihook.Task{Mode: ocihook.Strict}, ""},
+		{"nothing to do", `{"a":"b"}`, ocihook.Task{Mode: sysctld.Strict}, ""},
+		{"no annotations", `null`, ocihook.Task{Mode: sysctld.Strict}, ""},
+		{"nothing in it", `{"io.katacontainers.sysctl":" ;\n# none\n"}`, ocihook.Task{Mode: sysctld.Strict}, ""},
+		{"nothing to do, so nothing is judged", `{"io.katacontainers.sysctl.mode":"odd","io.kubernetes.cri.container-type":"odd"}`, ocihook.Task{Mode: sysctld.Strict}, ""},
 		{"member of a pod", `{` + member + `"io.katacontainers.sysctl":"vm.a=1; -vm.b = 2 3\nnet.c=4"}`,
-			ocihook.Task{Sandbox: "pod1", Role: sandbox.Member, Mode: ocihook.Strict}, "vm.a = 1|-vm.b = 2 3|net.c = 4"},
+			ocihook.Task{Sandbox: "pod1", Role: sandbox.Member, Mode: sysctld.Strict}, "vm.a = 1|-vm.b = 2 3|net.c = 4"},
 		{"the pod itself", `{"io.kubernetes.cri-o.ContainerType":"sandbox","io.kubernetes.cri-o.SandboxID":"web","io.katacontainers.sysctl":"vm.a=1"}`,
-			ocihook.Task{Sandbox: "web", Role: sandbox.Pod, Mode: ocihook.Strict}, "vm.a = 1"},
+			ocihook.Task{Sandbox: "web", Role: sandbox.Pod, Mode: sysctld.Strict}, "vm.a = 1"},
 		{"without a pod", `{"io.katacontainers.sysctl":"vm.a=1","io.katacontainers.sysctl.mode":"warn"}`,
-			ocihook.Task{Sandbox: "web", Role: sandbox.Single, Mode: ocihook.Warn}, "vm.a = 1"},
+			ocihook.Task{Sandbox: "web", Role: sandbox.Single, Mode: sysctld.Warn}, "vm.a = 1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			state := ocihook.State{ID: "web", Bundle: bundle(t, tt.annotations), Annotations: map[string]string{sysctld.Annotation: "the.state=1"}}
-			got, err := ocihook.Plan(state, ocihook.Strict)
+			got, err := ocihook.Plan(state, sysctld.Strict)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,15 +102,15 @@ func TestPlan(t *testing.T) {
 func TestPlanWithoutBundle(t *testing.T) {
 	copied := map[string]string{sysctld.Annotation: "vm.a=1"}
 	for _, dir := range []string{"", t.TempDir(), "relative"} {
-		task, err := ocihook.Plan(ocihook.State{ID: "web", Bundle: dir, Annotations: copied}, ocihook.Strict)
+		task, err := ocihook.Plan(ocihook.State{ID: "web", Bundle: dir, Annotations: copied}, sysctld.Strict)
 		if err != nil || len(task.Lines) != 1 || task.Sandbox != "web" {
 			t.Errorf("bundle %q: %+v, %v", dir, task, err)
 		}
 	}
-	if _, err := ocihook.Plan(ocihook.State{ID: "web", Bundle: t.TempDir()}, ocihook.Strict); err == nil {
+	if _, err := ocihook.Plan(ocihook.State{ID: "web", Bundle: t.TempDir()}, sysctld.Strict); err == nil {
 		t.Error("a bundle without config.json and no copy of it: nothing says that there is nothing to do")
 	}
-	if task, err := ocihook.Plan(ocihook.State{ID: "web"}, ocihook.Strict); err != nil || len(task.Lines) != 0 {
+	if task, err := ocihook.Plan(ocihook.State{ID: "web"}, sysctld.Strict); err != nil || len(task.Lines) != 0 {
 		t.Errorf("no bundle and no annotations: %+v, %v", task, err)
 	}
 }
@@ -122,11 +122,11 @@ func TestPlanRefuses(t *testing.T) {
 		`{"io.katacontainers.sysctl":"vm.a=1","io.kubernetes.cri.container-type":"container"}`:                                       "name no sandbox",
 		`{"io.katacontainers.sysctl":"vm.a=1","io.kubernetes.cri.container-type":"container","io.kubernetes.cri.sandbox-id":"../x"}`: `id "../x"`,
 	} {
-		task, err := ocihook.Plan(ocihook.State{ID: "web", Bundle: bundle(t, annotations)}, ocihook.Warn)
+		task, err := ocihook.Plan(ocihook.State{ID: "web", Bundle: bundle(t, annotations)}, sysctld.Warn)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", annotations, err, want)
 		}
-		if task.Mode != ocihook.Warn || len(task.Lines) != 0 {
+		if task.Mode != sysctld.Warn || len(task.Lines) != 0 {
 			t.Errorf("%s: %+v", annotations, task)
 		}
 	}

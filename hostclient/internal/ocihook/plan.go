@@ -13,7 +13,7 @@ type Task struct {
 	Sandbox sandbox.ID
 	Role    sandbox.Role
 	Lines   []sysctld.Line // none if there is nothing to do
-	Mode    Mode
+	Mode    sysctld.Mode
 }
 
 // ModeError is an annotation with a mode that there is not.
@@ -22,13 +22,13 @@ type ModeError struct {
 }
 
 func (e *ModeError) Error() string {
-	return fmt.Sprintf("annotation %s: %q is no mode: write %s or %s", sysctld.ModeAnnotation, e.Text, Strict, Warn)
+	return fmt.Sprintf("annotation %s: %q is no mode: write %s or %s", sysctld.ModeAnnotation, e.Text, sysctld.Strict, sysctld.Warn)
 }
 
 // Plan reads the annotations. Without the one of ours the task has no lines, and nothing else is looked at. On failure too the task has
 // the mode, which is that of the annotation or else mode. Its errors are of type *sandbox.BundleError, *ModeError, *sysctld.Malformed, *sandbox.IDError
 // and *sandbox.RoleError.
-func Plan(state State, mode Mode) (Task, error) {
+func Plan(state State, mode sysctld.Mode) (Task, error) {
 	task := Task{Mode: mode}
 	annotations, err := annotationsOf(state)
 	if err != nil {

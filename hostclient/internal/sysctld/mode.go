@@ -1,14 +1,14 @@
-package ocihook
+package sysctld
 
 import "fmt"
 
-// Mode says whether a failure counts; it is a flag's value (pflag.Value).
+// Mode says whether a failure of the annotation counts: the value of [ModeAnnotation]. It is a flag's value (pflag.Value).
 type Mode string
 
 // The modes.
 const (
-	Strict Mode = "strict" // the container must not start without its settings
-	Warn   Mode = "warn"   // say so and let it start
+	Strict Mode = "strict" // it does: the container must not start without its settings
+	Warn   Mode = "warn"   // it is told, and every line of the annotation may fail
 )
 
 func (m *Mode) String() string { return string(*m) }
