@@ -69,6 +69,14 @@ func run(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
+// need skips a test without a program that is no part of every Debian.
+func need(t *testing.T, program, debian string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		t.Skipf("there is no %s: apt-get install %s", program, debian)
+	}
+}
+
 // root is an empty root directory that dpkg takes for one.
 func root(t *testing.T) string {
 	t.Helper()
@@ -143,15 +151,18 @@ func TestHostPackage(t *testing.T) {
 	if got := run(t, filepath.Join(root, "usr/bin/hostclient"), "version", "-q"); got != version+"\n" {
 		t.Errorf("hostclient version: %q", got)
 	}
-	for page, want := range map[string]string{
-		"hostclient":       "hostclient - Set and read the sysctls of a running Kata guest",
-		"hostclient-list":  `a final "**" stands for one segment or more: "net.ipv4.tcp_*", "vm.**".`,
-		"hostclient-apply": "--dry-run",
-	} {
-		if got := run(t, "man", "-l", filepath.Join(root, "usr/share/man/man1", page+".1.gz")); !strings.Contains(strings.Join(strings.Fields(got), " "), want) {
-			t.Errorf("man %s has no %q:\n%s", page, want, got)
+	t.Run("man", func(t *testing.T) {
+		need(t, "man", "man-db")
+		for page, want := range map[string]string{
+			"hostclient":       "hostclient - Set and read the sysctls of a running Kata guest",
+			"hostclient-list":  `a final "**" stands for one segment or more: "net.ipv4.tcp_*", "vm.**".`,
+			"hostclient-apply": "--dry-run",
+		} {
+			if got := run(t, "man", "-l", filepath.Join(root, "usr/share/man/man1", page+".1.gz")); !strings.Contains(strings.Join(strings.Fields(got), " "), want) {
+				t.Errorf("man %s has no %q:\n%s", page, want, got)
+			}
 		}
-	}
+	})
 
 	// The script defines the completion, and it asks the installed hostclient. bash-completion's helper is stood in for: it may not be there.
 	const complete = `_init_completion() { COMPREPLY=(); cur=${COMP_WORDS[COMP_CWORD]}; prev=${COMP_WORDS[COMP_CWORD-1]}; words=("${COMP_WORDS[@]}"); cword=$COMP_CWORD; }
@@ -186,7 +197,7 @@ func TestGuestPackage(t *testing.T) {
 	if err != nil || wanted != filepath.Join(units, "kata-sysctl-agent.service") {
 		t.Errorf("the target wants %s, %v", wanted, err)
 	}
-	verifyUnit(t, root, units)
+	t.Run("unit", func(t *testing.T) { verifyUnit(t, root, units) })
 
 	// A policy that was changed survives removal and the next installation; purging takes it along.
 	policy := filepath.Join(root, "etc/kata-sysctl/policy.toml")
@@ -205,9 +216,7 @@ func TestGuestPackage(t *testing.T) {
 // verifyUnit lets systemd look at the unit, beside the units of a Kata guest that it names or needs.
 func verifyUnit(t *testing.T, root, units string) {
 	t.Helper()
-	if _, err := exec.LookPath("systemd-analyze"); err != nil {
-		t.Skip("no systemd-analyze: install systemd")
-	}
+	need(t, "systemd-analyze", "systemd")
 	stubs := []string{"sysinit.target", "basic.target", "shutdown.target", "kata-containers.target", "system.slice", "-.slice"}
 	for _, stub := range stubs {
 		write(t, filepath.Join(units, stub), "[Unit]\nDescription=stub\nDefaultDependencies=no\n")
