@@ -139,6 +139,8 @@ func TestScriptsThatStay(t *testing.T) {
 		{"echo 'unclosed", "echo 'unclosed", "the shell would not take it"},
 		{"set -n\nsysctl -w vm.a=1", "set -n", "set does something else"},
 		{"echo hello", "init", "it sets no sysctl"},
+		{strings.Repeat("(", 1<<15), strings.Repeat("(", 120) + "…", "the shell would not take it"},
+		{strings.Repeat("(", 1<<20), strings.Repeat("(", 120) + "…", "at most 65536 are read"},
 	} {
 		in := pod(tt.script)
 		r, err := convert.Convert("in", in)

@@ -24,11 +24,22 @@ type script struct {
 	foreign  []Statement
 }
 
+const (
+	// maxScript is far above any init container's script, and keeps the nesting that the parser follows within bounds.
+	maxScript = 64 << 10
+	// maxText is how much of a statement is shown.
+	maxText = 120
+)
+
 func (s *script) complain(line int, text, why string) {
-	if first, rest, more := strings.Cut(strings.TrimSpace(text), "\n"); more && rest != "" {
+	text = strings.TrimSpace(text)
+	if first, _, more := strings.Cut(text, "\n"); more {
 		text = first + " …"
 	}
-	s.foreign = append(s.foreign, Statement{Pos: sysctld.Position{File: s.file, Line: line}, Text: strings.TrimSpace(text), Why: why})
+	if runes := []rune(text); len(runes) > maxText {
+		text = string(runes[:maxText]) + "…"
+	}
+	s.foreign = append(s.foreign, Statement{Pos: sysctld.Position{File: s.file, Line: line}, Text: text, Why: why})
 }
 
 // refuse complains about a node of the shell's syntax.
@@ -44,6 +55,10 @@ func (s *script) source(n syntax.Node) string {
 func (s *script) parse(language syntax.LangVariant, node *yaml.Node) {
 	s.text = node.Value
 	s.at = func(line int) int { return manifest.LineOf(node, line) }
+	if len(s.text) > maxScript {
+		s.complain(node.Line, s.text, fmt.Sprintf("the script has %d bytes, and at most %d are read", len(s.text), maxScript))
+		return
+	}
 	file, err := syntax.NewParser(syntax.Variant(language)).Parse(strings.NewReader(node.Value), "")
 	if err != nil {
 		line, why := 1, err.Error()
