@@ -253,7 +253,17 @@ func TestRPM(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
+		owned := map[string]bool{}
 		for _, info := range infos {
+			owned[info.Name()] = true
+		}
+		for _, info := range infos {
+			// rpm leaves folders behind that no package owns.
+			for dir := filepath.Dir(info.Name()); dir != "/"; dir = filepath.Dir(dir) {
+				if strings.Contains(dir, "kata") && !owned[dir] {
+					t.Errorf("%s: the folder %s is not the package's", name, dir)
+				}
+			}
 			if info.Mode()&0o170000 != 0o040000 {
 				got = append(got, strings.Replace(info.Name(), "/zsh/site-functions/", "/zsh/vendor-completions/", 1))
 			}
