@@ -76,7 +76,7 @@ func TestEndpoint(t *testing.T) {
 		// What fails leads to the next way.
 		{"shim that has no sandbox yet", func(h *tree) {
 			h.shim(goShim, func(w http.ResponseWriter, _ *http.Request) {
-				http.Error(w, "no agent", http.StatusInternalServerError)
+				http.Error(w, "vsock://9:1024", http.StatusInternalServerError)
 			})
 			h.file(persist, `{"AgentState":{"URL":"vsock://5:1024"}}`)
 		}, "vsock://5:10777", false},
@@ -104,7 +104,7 @@ func TestEndpoint(t *testing.T) {
 			h.file(persist, `{"AgentState":{"URL":"vsock://5:1024"}}`)
 		}, "vsock://5:10777", false},
 		{"answer without end", func(h *tree) {
-			h.shim(goShim, answer("vsock://7:"+strings.Repeat("1", 1<<20)))
+			h.shim(goShim, answer("vsock://7:1024"+strings.Repeat(" ", 1<<20)))
 			h.file(persist, `{"AgentState":{"URL":"vsock://5:1024"}}`)
 		}, "vsock://5:10777", false},
 		{"redirection", func(h *tree) {
