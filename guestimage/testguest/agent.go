@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -10,13 +12,17 @@ import (
 // agentParameter is the kernel parameter with the agent's arguments.
 const agentParameter = "kata_sysctl.agent"
 
-// startAgent starts the agent with its log on the console, and reports its end there.
+// startAgent starts the agent, where the image has one, with its log on the console, and reports its end there.
 func startAgent(children *reaper) error {
+	const program = "/usr/bin/kata-sysctl-agent"
+	if _, err := os.Stat(program); errors.Is(err, fs.ErrNotExist) {
+		return nil // a node
+	}
 	cmdline, err := os.ReadFile("/proc/cmdline")
 	if err != nil {
 		return fmt.Errorf("start agent: %w", err)
 	}
-	argv := append([]string{"/usr/bin/kata-sysctl-agent"}, strings.Fields(parameter(string(cmdline), agentParameter))...)
+	argv := append([]string{program}, strings.Fields(parameter(string(cmdline), agentParameter))...)
 	started := time.Now()
 	agent, err := children.start(argv, &os.ProcAttr{
 		Env:   os.Environ(),

@@ -1,4 +1,4 @@
-// Command testguest is PID 1 of the test guest.
+// Command testguest is PID 1 of the test guest, and of the test node, which has no agent.
 //
 // It makes what an agent finds in a Kata guest: the usual mounts, the vsock device, the
 // sandbox's pinned IPC and UTS namespaces, and containers whose cgroups, bundles and

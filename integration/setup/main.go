@@ -25,13 +25,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("setup", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	kernel := flags.String("kernel", assets.DefaultKernel, "series of the guest kernel: "+strings.Join(assets.KernelSeries(), ", "))
+	tier := flags.String("tier", string(assets.HVSock), "what the guest is to run on: "+string(assets.HVSock)+", or "+string(assets.VHost)+", which needs more")
 	refresh := flags.Bool("refresh", false, "look for newer versions of what the cache has")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
 		return 2
 	}
-	if err := setUp(ctx, assets.Config{Series: *kernel, Refresh: *refresh}, stdout, stderr); err != nil {
+	if err := setUp(ctx, assets.Config{Series: *kernel, Tier: assets.Tier(*tier), Refresh: *refresh}, stdout, stderr); err != nil {
 		fmt.Fprintln(stderr, "setup:", err)
 		return 1
 	}

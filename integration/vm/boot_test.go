@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -27,40 +28,47 @@ const requireVM = "KATA_SYSCTL_REQUIRE_VM"
 // guest builds the test guest, or skips with the reason and its cure.
 func guest(t *testing.T) vm.Config {
 	t.Helper()
-	set, err := loadAssets()
-	if err != nil {
-		if os.Getenv(requireVM) == "1" {
-			t.Fatalf("no VM, and %s=1: %v", requireVM, err)
-		}
-		t.Skipf("no VM: %v", err)
-	}
-	config, err := vm.BuildGuest(t.Context(), set, agent(t), t.TempDir())
+	return buildGuest(t, loadAssets(t, assets.HVSock))
+}
+
+func buildGuest(t *testing.T, set *assets.Set) vm.Config {
+	t.Helper()
+	config, err := vm.BuildGuest(t.Context(), set, binary(t, "KATA_SYSCTL_AGENT", "kata-sysctl/agent"), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return config
 }
 
-func loadAssets() (*assets.Set, error) {
-	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
-		return nil, fmt.Errorf("%w; run as root: go run ./integration/setup", err)
+func loadAssets(t *testing.T, tier assets.Tier) *assets.Set {
+	t.Helper()
+	_, err := exec.LookPath("qemu-system-x86_64")
+	if err != nil {
+		err = fmt.Errorf("%w; run as root: go run ./integration/setup", err)
 	}
-	return assets.Load(cmp.Or(os.Getenv("KATA_SYSCTL_KERNEL"), assets.DefaultKernel))
+	set, assetsErr := assets.LoadTier(cmp.Or(os.Getenv("KATA_SYSCTL_KERNEL"), assets.DefaultKernel), tier)
+	if err := errors.Join(err, assetsErr); err != nil {
+		if os.Getenv(requireVM) == "1" {
+			t.Fatalf("no VM, and %s=1: %v", requireVM, err)
+		}
+		t.Skipf("no VM: %v", err)
+	}
+	return set
 }
 
-// agent is the real one: the binary that $KATA_SYSCTL_AGENT names, or one built here.
-func agent(t *testing.T) string {
+// binary is a program of ours: the file that a variable of the environment names, or one built here.
+func binary(t *testing.T, variable, pkg string) string {
 	t.Helper()
-	if binary := os.Getenv("KATA_SYSCTL_AGENT"); binary != "" {
-		return binary
+	if file := os.Getenv(variable); file != "" {
+		return file
 	}
-	binary := filepath.Join(t.TempDir(), "kata-sysctl-agent")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "kata-sysctl/agent")
+	file := filepath.Join(t.TempDir(), filepath.Base(pkg))
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", file, pkg)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build agent: %v\n%s", err, output)
+		t.Fatalf("build %s: %v\n%s", pkg, err, output)
 	}
-	return binary
+	return file
 }
 
 func TestBoot(t *testing.T) {
@@ -80,6 +88,7 @@ func TestBoot(t *testing.T) {
 	})
 
 	t.Run("command", func(t *testing.T) { testCommand(ctx, t, machine) })
+	t.Run("terminal", func(t *testing.T) { testTerminal(ctx, t, machine) })
 	t.Run("containers", func(t *testing.T) { testContainers(ctx, t, machine) })
 	t.Run("shared container", func(t *testing.T) { testSharedContainer(ctx, t, machine) })
 	t.Run("interface with a dot", func(t *testing.T) { testDottedInterface(ctx, t, machine) })
@@ -125,6 +134,38 @@ func testCommand(ctx context.Context, t *testing.T, machine *vm.VM) {
 	if _, err := machine.Run(ctx, "no-such-program"); !errors.As(err, new(guestctl.Error)) {
 		t.Errorf("run of a missing program: %v; want a guestctl.Error", err)
 	}
+}
+
+func testTerminal(ctx context.Context, t *testing.T, machine *vm.VM) {
+	const script = `tty; stty size; read line; echo "got $line"; cat`
+	conn, err := machine.Terminal(ctx, guestctl.Terminal{Argv: []string{"sh", "-c", script}, Rows: 25, Columns: 90})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "input\n\x04"); err != nil { // Ctrl-D ends cat
+		t.Fatal(err)
+	}
+	output, err := io.ReadAll(conn) // ends with the program
+	if err := errors.Join(err, conn.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"/dev/pts/", "25 90\r\n", "got input\r\n"} {
+		if !strings.Contains(string(output), want) {
+			t.Errorf("terminal has no %q: %q", want, output)
+		}
+	}
+
+	conn, err = machine.Terminal(ctx, guestctl.Terminal{Argv: []string{"sh", "-c", `echo $$; exec sleep 60`}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, 16)
+	n, err := conn.Read(line)
+	if err := errors.Join(err, conn.Close()); err != nil {
+		t.Fatal(err)
+	}
+	// The program ends with the terminal.
+	run(ctx, t, machine, "sh", "-c", `for i in $(seq 100); do test -d /proc/$0 || exit 0; sleep .05; done; exit 1`, strings.TrimSpace(string(line[:n])))
 }
 
 func testContainers(ctx context.Context, t *testing.T, machine *vm.VM) {

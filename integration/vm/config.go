@@ -22,6 +22,7 @@ type Config struct {
 	CPUs   int    // 1 when zero: under emulation, more make the boot slower
 	Append string // more kernel parameters
 	Agent  string // arguments of the agent
+	Nested bool   // the guest can run VMs itself
 
 	// Accelerator runs the guest. When empty, $KATA_SYSCTL_ACCEL says which, or else the best that works is taken.
 	Accelerator Accelerator

@@ -8,15 +8,15 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
 	"kata-sysctl/guestimage/guestctl"
 )
 
-// A VM is a running guest.
+// A VM is a guest that runs on this machine.
 type VM struct {
+	Guest
 	accel   Accelerator
 	files   files
 	argv    []string
@@ -25,10 +25,7 @@ type VM struct {
 	close   func() error
 }
 
-// errStopped is the cause of everything that fails because QEMU is gone.
-var errStopped = errors.New("the VM has stopped")
-
-// errBackend is its counterpart for the vsock device.
+// errBackend is the counterpart of errStopped for the vsock device.
 var errBackend = errors.New("vhost-device-vsock has stopped")
 
 // Boot starts a VM and returns when the guest answers and, unless told otherwise, its agent listens. An error carries the
@@ -59,6 +56,7 @@ func bootWith(ctx context.Context, config Config, accel Accelerator) (*VM, error
 		return nil, err
 	}
 	v := &VM{accel: accel, files: f, argv: commandLine(config.QEMU, machine(config, f, accel))}
+	v.Guest = Guest{v}
 	v.close = sync.OnceValue(v.shutdown)
 	ctx, cancel := context.WithTimeout(ctx, config.BootTimeout)
 	defer cancel()
@@ -66,7 +64,8 @@ func bootWith(ctx context.Context, config Config, accel Accelerator) (*VM, error
 		if accel == KVM && kvmGaveUp(f.qemu()) {
 			err = errors.Join(errKVM, err)
 		}
-		return nil, errors.Join(v.describe(err), v.Close())
+		err = describe(err, v.argv, logged("vhost-device-vsock", f.backend()), logged("QEMU", f.qemu()), logged("guest console", f.console()))
+		return nil, errors.Join(err, v.Close())
 	}
 	return v, nil
 }
@@ -95,16 +94,7 @@ func (v *VM) boot(ctx context.Context, config Config, accel Accelerator) error {
 	if err := v.awaitGuest(ctx); err != nil {
 		return fmt.Errorf("guest control: %w", err)
 	}
-	if err := v.probe(ctx, guestctl.Port); err != nil {
-		return fmt.Errorf("guest control: %w", err)
-	}
-	if config.WithoutAgent {
-		return nil
-	}
-	if err := v.probe(ctx, AgentPort); err != nil {
-		return fmt.Errorf("agent: %w", err)
-	}
-	return nil
+	return v.await(ctx, !config.WithoutAgent)
 }
 
 // watchKVM ends a boot under KVM that will never come to anything.
@@ -162,19 +152,14 @@ func (v *VM) awaitGuest(ctx context.Context) error {
 	}
 }
 
-func (v *VM) probe(ctx context.Context, port uint32) error {
-	conn, err := v.Dial(ctx, port)
-	if err != nil {
-		return err
-	}
-	return conn.Close()
-}
-
 // Hybrid is the path of the hybrid vsock socket.
 func (v *VM) Hybrid() string { return v.files.hybrid() }
 
 // Console is the path of the guest's console log.
 func (v *VM) Console() string { return v.files.console() }
+
+// ReadConsole returns what the guest's console has logged so far.
+func (v *VM) ReadConsole(context.Context) ([]byte, error) { return os.ReadFile(v.files.console()) }
 
 // Accelerator is what runs the guest.
 func (v *VM) Accelerator() Accelerator { return v.accel }
@@ -182,11 +167,8 @@ func (v *VM) Accelerator() Accelerator { return v.accel }
 // PID is the process id of QEMU.
 func (v *VM) PID() int { return v.qemu.cmd.Process.Pid }
 
-// Done is closed when the VM has stopped, for whatever reason.
-func (v *VM) Done() <-chan struct{} { return v.qemu.done }
-
-// Dial connects to a vsock port of the guest. It tries until it succeeds, the VM stops or ctx ends.
-func (v *VM) Dial(ctx context.Context, port uint32) (net.Conn, error) {
+// dial implements host.
+func (v *VM) dial(ctx context.Context, port uint32) (net.Conn, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -201,67 +183,11 @@ func (v *VM) Dial(ctx context.Context, port uint32) (net.Conn, error) {
 	return dialHybrid(ctx, v.files.hybrid(), port)
 }
 
-// Control opens a control connection; each may carry one request at a time.
-func (v *VM) Control(ctx context.Context) (*guestctl.Client, error) {
-	conn, err := v.Dial(ctx, guestctl.Port)
-	if err != nil {
-		return nil, err
-	}
-	return guestctl.NewClient(conn), nil
-}
+// stopped implements host.
+func (v *VM) stopped() <-chan struct{} { return v.qemu.done }
 
-// Exec runs a command in the guest's root namespaces.
-func (v *VM) Exec(ctx context.Context, command guestctl.Command) (*guestctl.Result, error) {
-	return call(ctx, v, func(c *guestctl.Client) (*guestctl.Result, error) { return c.Run(ctx, command) })
-}
-
-// Run runs a command that has to succeed, and returns its output.
-func (v *VM) Run(ctx context.Context, argv ...string) (string, error) {
-	result, err := v.Exec(ctx, guestctl.Command{Argv: argv})
-	if err != nil {
-		return "", err
-	}
-	if result.ExitCode != 0 {
-		return "", fmt.Errorf("run %q in guest: exit status %d: %s", argv, result.ExitCode, strings.TrimSpace(string(result.Stderr)))
-	}
-	return string(result.Stdout), nil
-}
-
-// StartContainer starts a container in the guest.
-func (v *VM) StartContainer(ctx context.Context, container guestctl.Container) (*guestctl.Started, error) {
-	return call(ctx, v, func(c *guestctl.Client) (*guestctl.Started, error) { return c.StartContainer(ctx, container) })
-}
-
-// StopContainer kills and removes a container of the guest.
-func (v *VM) StopContainer(ctx context.Context, id string) error {
-	_, err := call(ctx, v, func(c *guestctl.Client) (struct{}, error) { return struct{}{}, c.StopContainer(ctx, id) })
-	return err
-}
-
-// PowerOff powers the guest off and waits for QEMU to end.
-func (v *VM) PowerOff(ctx context.Context) error {
-	_, err := call(ctx, v, func(c *guestctl.Client) (struct{}, error) { return struct{}{}, c.PowerOff(ctx) })
-	if err != nil {
-		return err
-	}
-	select {
-	case <-v.qemu.done:
-		return v.qemu.err
-	case <-ctx.Done():
-		return fmt.Errorf("power off guest: %w", context.Cause(ctx))
-	}
-}
-
-// call makes one request over a connection of its own.
-func call[T any](ctx context.Context, v *VM, request func(*guestctl.Client) (T, error)) (T, error) {
-	client, err := v.Control(ctx)
-	if err != nil {
-		var none T
-		return none, err
-	}
-	reply, err := request(client)
-	return reply, errors.Join(err, client.Close())
-}
+// reason implements host.
+func (v *VM) reason() error { return v.qemu.err }
 
 // Close kills the VM, waits for its processes and removes its directory. It may be called again.
 func (v *VM) Close() error { return v.close() }

@@ -98,7 +98,34 @@ func TestPruneKeepsWhatIsInUse(t *testing.T) {
 }
 
 func TestUnknownSeries(t *testing.T) {
-	if _, err := components("5.10"); err == nil || !strings.Contains(err.Error(), "6.1, 6.12, 7.x") {
+	if _, err := components("5.10", HVSock); err == nil || !strings.Contains(err.Error(), "6.1, 6.12, 7.x") {
 		t.Errorf("components(5.10): %v; want the choices named", err)
+	}
+}
+
+func TestTiers(t *testing.T) {
+	for _, test := range []struct {
+		series string
+		tier   Tier
+		want   string
+	}{
+		{"6.1", HVSock, "kernel-6.1 vhost-device-vsock runc busybox"},
+		{"6.1", VHost, "kernel-6.1 vhost-device-vsock runc busybox kernel-6.12 qemu"},
+		{"6.12", VHost, "kernel-6.12 vhost-device-vsock runc busybox qemu"},
+	} {
+		wanted, err := components(test.series, test.tier)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, c := range wanted {
+			names = append(names, c.name)
+		}
+		if got := strings.Join(names, " "); got != test.want {
+			t.Errorf("%s on %s: %s; want %s", test.series, test.tier, got, test.want)
+		}
+	}
+	if _, err := components(DefaultKernel, "xen"); err == nil || !strings.Contains(err.Error(), "hvsock or vhost") {
+		t.Errorf("components for xen: %v; want the choices named", err)
 	}
 }

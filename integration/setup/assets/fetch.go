@@ -1,6 +1,7 @@
 package assets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 // Config says what to fetch.
 type Config struct {
 	Series   string // of the kernel; DefaultKernel when empty
+	Tier     Tier   // HVSock when empty
 	Refresh  bool   // look for newer versions of what the cache has
 	Progress Progress
 }
@@ -26,10 +28,8 @@ type Progress interface {
 
 // Fetch brings the cache up to date, fetching only what it lacks, and returns what it then holds.
 func Fetch(ctx context.Context, c Config) (*Set, error) {
-	if c.Series == "" {
-		c.Series = DefaultKernel
-	}
-	wanted, err := components(c.Series)
+	c.Series, c.Tier = cmp.Or(c.Series, DefaultKernel), cmp.Or(c.Tier, HVSock)
+	wanted, err := components(c.Series, c.Tier)
 	if err != nil {
 		return nil, err
 	}
