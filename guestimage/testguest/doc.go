@@ -5,5 +5,8 @@
 // namespaces lie where kata-agent puts them. It starts kata-sysctl-agent and serves package
 // guestctl to the host. It restarts nothing: an agent that exits is reported on the console.
 //
+// With "-local DIR ARGS" it does the same in the namespaces that it was started in, on the machine's own kernel: DIR is the unpacked
+// image, ARGS are the agent's, and control is served on a unix socket in DIR/mnt.
+//
 // Kernel command line: kata_sysctl.agent="ARGS" gives the agent its arguments.
 package main

@@ -70,6 +70,7 @@ type files struct{ dir string }
 
 func (f files) vhost() string   { return filepath.Join(f.dir, "vhost.sock") }
 func (f files) hybrid() string  { return filepath.Join(f.dir, "vsock.sock") }
+func (f files) monitor() string { return filepath.Join(f.dir, "qmp.sock") }
 func (f files) console() string { return filepath.Join(f.dir, "console.log") }
 func (f files) qemu() string    { return filepath.Join(f.dir, "qemu.log") }
 func (f files) backend() string { return filepath.Join(f.dir, "vhost.log") }
@@ -83,7 +84,7 @@ func newFiles(parent string) (files, error) {
 		return files{}, err
 	}
 	f := files{dir}
-	if n := max(len(f.vhost()), len(f.hybrid())); n > maxSocketPath {
+	if n := max(len(f.vhost()), len(f.hybrid()), len(f.monitor())); n > maxSocketPath {
 		err := fmt.Errorf("socket path below %s would have %d bytes, a unix socket holds %d: choose a shorter Config.Dir or TMPDIR",
 			dir, n, maxSocketPath)
 		return files{}, errors.Join(err, os.Remove(dir))

@@ -43,24 +43,49 @@ func bestModel(accel Accelerator, nested bool) string {
 	return "max"
 }
 
+// vsockID names the vsock device to the monitor; vsockPort is the slot that it can be pulled from.
+const (
+	vsockID   = "vsock"
+	vsockPort = "vsock-port"
+)
+
+// pluggable is a PCI Express slot for one device.
+type pluggable struct{ id string }
+
+func (p pluggable) args() []string { return []string{"-device", "pcie-root-port,id=" + p.id} }
+
 // hybridVsock is a vsock device served by the backend behind socket.
 type hybridVsock struct{ socket string }
 
 func (v hybridVsock) args() []string {
-	return []string{"-chardev", "socket,id=vsock,path=" + escape(v.socket), "-device", "vhost-user-vsock-pci,chardev=vsock"}
+	return []string{"-chardev", "socket,id=backend,path=" + escape(v.socket), "-device", "vhost-user-vsock-pci,chardev=backend,bus=" + vsockPort + ",id=" + vsockID}
 }
 
 // kernelVsock is a vsock device served by the host's kernel, which needs /dev/vhost-vsock.
 type kernelVsock struct{ cid uint32 }
 
 func (v kernelVsock) args() []string {
-	return []string{"-device", "vhost-vsock-pci,guest-cid=" + strconv.FormatUint(uint64(v.cid), 10)}
+	return []string{"-device", "vhost-vsock-pci,bus=" + vsockPort + ",id=" + vsockID + ",guest-cid=" + strconv.FormatUint(uint64(v.cid), 10)}
 }
 
 // serialConsole writes the guest's ttyS0 to a file.
 type serialConsole struct{ file string }
 
 func (s serialConsole) args() []string { return []string{"-serial", "file:" + s.file} }
+
+// monitorSocket serves QEMU's machine protocol on a unix socket.
+type monitorSocket struct{ file string }
+
+func (m monitorSocket) args() []string {
+	return []string{"-chardev", "socket,id=monitor,server=on,wait=off,path=" + escape(m.file), "-mon", "chardev=monitor,mode=control"}
+}
+
+// monitorStdio serves it on standard input and output.
+type monitorStdio struct{}
+
+func (monitorStdio) args() []string {
+	return []string{"-chardev", "stdio,id=monitor,signal=off", "-mon", "chardev=monitor,mode=control"}
+}
 
 // linux boots a kernel directly.
 type linux struct{ kernel, initrd, params string }
@@ -82,7 +107,9 @@ func machine(c Config, f files, accel Accelerator) []option {
 		bare{},
 		q35{c.Memory},
 		processors{c.CPUs, accel, bestModel(accel, c.Nested)},
+		pluggable{vsockPort},
 		hybridVsock{f.vhost()},
+		monitorSocket{f.monitor()},
 		serialConsole{f.console()},
 		linux{c.Kernel, c.Initrd, kernelParams(c.Agent, c.Append)},
 	}

@@ -13,8 +13,10 @@ func TestCommandLine(t *testing.T) {
 -machine q35,memory-backend=mem
 -object memory-backend-memfd,id=mem,share=on,size=512M
 -accel tcg,thread=multi -cpu max -smp 1
--chardev socket,id=vsock,path=/tmp/a,,b/vhost.sock
--device vhost-user-vsock-pci,chardev=vsock
+-device pcie-root-port,id=vsock-port
+-chardev socket,id=backend,path=/tmp/a,,b/vhost.sock
+-device vhost-user-vsock-pci,chardev=backend,bus=vsock-port,id=vsock
+-chardev socket,id=monitor,server=on,wait=off,path=/tmp/a,,b/qmp.sock -mon chardev=monitor,mode=control
 -serial file:/tmp/a,b/console.log
 -kernel /k/vmlinuz -initrd /k/guest.cpio
 -append`
@@ -35,7 +37,9 @@ func TestSandboxCommandLine(t *testing.T) {
 -machine q35,memory-backend=mem
 -object memory-backend-memfd,id=mem,share=on,size=512M
 -accel kvm -cpu Nehalem -smp 1
--device vhost-vsock-pci,guest-cid=42
+-device pcie-root-port,id=vsock-port
+-device vhost-vsock-pci,bus=vsock-port,id=vsock,guest-cid=42
+-chardev stdio,id=monitor,signal=off -mon chardev=monitor,mode=control
 -serial file:/run/sandbox-1/console.log
 -kernel /usr/lib/guest/vmlinuz -initrd /usr/lib/guest/initrd
 -append`

@@ -49,6 +49,14 @@ func TestBootNode(t *testing.T) {
 	t.Run("control", func(t *testing.T) { testControl(ctx, t, sandbox) })
 	t.Run("privileged port", func(t *testing.T) { testPrivilegedPort(ctx, t, node) })
 	t.Run("failed start", func(t *testing.T) { testFailedStart(ctx, t, node) })
+	t.Run("monitor", func(t *testing.T) {
+		sandbox, err := node.StartSandbox(ctx, vm.SandboxConfig{CID: 45})
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeLater(t, sandbox)
+		testMonitor(ctx, t, sandbox)
+	})
 	t.Run("power off", func(t *testing.T) {
 		if err := sandbox.PowerOff(ctx); err != nil {
 			t.Fatal(err)
@@ -119,7 +127,7 @@ func testControl(ctx context.Context, t *testing.T, sandbox *vm.Sandbox) {
 		t.Fatal(err)
 	}
 	console, err := sandbox.ReadConsole(ctx)
-	if err != nil || !strings.Contains(string(console), "testguest: control on vsock port") {
+	if err != nil || !strings.Contains(string(console), "testguest: control on port") {
 		t.Errorf("console: %q, %v", console, err)
 	}
 }

@@ -35,12 +35,13 @@ func (c SandboxConfig) withDefaults() SandboxConfig {
 // reached from the node by AF_VSOCK, and from here through the node's control port.
 type Sandbox struct {
 	Guest
+	*Monitor
 	node  *Node
 	cid   uint32
 	files sandboxFiles
 	argv  []string
 	pid   int
-	tty   net.Conn // of QEMU, which ends with it
+	tty   net.Conn // of QEMU's monitor, which ends with it
 	done  chan struct{}
 	close func() error
 }
@@ -57,7 +58,11 @@ func (n *Node) StartSandbox(ctx context.Context, config SandboxConfig) (*Sandbox
 	if err := s.start(ctx, config); err != nil {
 		return nil, fmt.Errorf("start sandbox %d: %w", s.cid, err)
 	}
-	if err := s.await(ctx, !config.WithoutAgent); err != nil {
+	err := s.openMonitor(ctx)
+	if err == nil {
+		err = s.await(ctx, !config.WithoutAgent)
+	}
+	if err != nil {
 		return nil, errors.Join(s.describe(fmt.Errorf("start sandbox %d: %w", s.cid, err)), s.Close())
 	}
 	return s, nil
@@ -72,7 +77,9 @@ func sandboxMachine(c SandboxConfig, f sandboxFiles) []option {
 		bare{},
 		q35{c.Memory},
 		processors{1, KVM, sandboxModel},
+		pluggable{vsockPort},
 		kernelVsock{c.CID},
+		monitorStdio{},
 		serialConsole{f.console()},
 		linux{"/usr/lib/guest/vmlinuz", "/usr/lib/guest/initrd", kernelParams(c.Agent, c.Append)},
 	}
@@ -104,11 +111,6 @@ func (s *Sandbox) start(ctx context.Context, config SandboxConfig) (err error) {
 		return err
 	}
 	go func() {
-		_, _ = io.Copy(io.Discard, s.tty)
-		s.node.release(s.cid)
-		close(s.done)
-	}()
-	go func() {
 		select {
 		case <-s.node.Done(): // without a word to its connections
 			_ = s.tty.Close()
@@ -118,10 +120,34 @@ func (s *Sandbox) start(ctx context.Context, config SandboxConfig) (err error) {
 	return nil
 }
 
-// launcher says which process becomes QEMU, whose output goes to $0.
-const launcher = `echo $$; exec "$@" >"$0" 2>&1`
+// openMonitor begins to read what QEMU says, and so hears of its end.
+func (s *Sandbox) openMonitor(ctx context.Context) (err error) {
+	s.Monitor, err = newMonitor(ctx, &ending{s.tty, func() {
+		s.node.release(s.cid)
+		close(s.done)
+	}})
+	return err
+}
 
-// launch runs QEMU on a terminal: the stream from it lasts as long as QEMU does.
+// An ending is a stream that tells of its end, once.
+type ending struct {
+	io.ReadWriter
+	ended func()
+}
+
+func (e *ending) Read(p []byte) (int, error) {
+	n, err := e.ReadWriter.Read(p)
+	if err != nil && e.ended != nil {
+		e.ended()
+		e.ended = nil
+	}
+	return n, err
+}
+
+// launcher says which process becomes QEMU, whose complaints go to $0. The terminal must not meddle with the monitor.
+const launcher = `stty raw -echo; echo $$; exec "$@" 2>"$0"`
+
+// launch runs QEMU with its monitor on a terminal: the stream from it lasts as long as QEMU does.
 func (s *Sandbox) launch(ctx context.Context) error {
 	var err error
 	s.tty, err = s.node.Terminal(ctx, guestctl.Terminal{Argv: append([]string{"sh", "-c", launcher, s.files.qemu()}, s.argv...)})
@@ -137,6 +163,38 @@ func (s *Sandbox) launch(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Reboot resets the guest and waits until its agent answers again.
+func (s *Sandbox) Reboot(ctx context.Context) error {
+	before, err := s.bootID(ctx)
+	if err != nil {
+		return fmt.Errorf("reboot guest: %w", err)
+	}
+	return s.reboot(ctx, func(ctx context.Context) error {
+		for {
+			if now, err := s.bootID(ctx); err == nil && now != before {
+				return s.await(ctx, true)
+			}
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-s.done:
+				return errStopped
+			case <-time.After(sandboxRedialPause):
+			}
+		}
+	})
+}
+
+// bootID tells one boot of the guest from another. It may be asked of a guest that is about to go.
+func (s *Sandbox) bootID(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return s.Run(ctx, "cat", "/proc/sys/kernel/random/boot_id")
+}
+
+// CommandLine is that of QEMU, for a shell of the node.
+func (s *Sandbox) CommandLine() string { return shellQuote(s.argv) }
 
 // CID is the sandbox's address in the node.
 func (s *Sandbox) CID() uint32 { return s.cid }
@@ -156,6 +214,9 @@ func (s *Sandbox) ReadConsole(ctx context.Context) ([]byte, error) {
 	return []byte(text), err
 }
 
+// sandboxRedialPause spares the node's only processor, on which the guest boots.
+const sandboxRedialPause = 250 * time.Millisecond
+
 // dial implements host: the node connects on our behalf, from a source port that proves nothing about us.
 func (s *Sandbox) dial(ctx context.Context, port uint32) (net.Conn, error) {
 	to := guestctl.Address{CID: s.cid, Port: port}
@@ -169,7 +230,7 @@ func (s *Sandbox) dial(ctx context.Context, port uint32) (net.Conn, error) {
 			return nil, fmt.Errorf("dial guest port %d: %w (last attempt: %w)", port, context.Cause(ctx), err)
 		case <-s.done:
 			return nil, fmt.Errorf("dial guest port %d: %w (last attempt: %w)", port, errStopped, err)
-		case <-time.After(redialPause):
+		case <-time.After(sandboxRedialPause):
 		}
 	}
 }

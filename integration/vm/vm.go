@@ -17,11 +17,14 @@ import (
 // A VM is a guest that runs on this machine.
 type VM struct {
 	Guest
+	*Monitor
 	accel   Accelerator
 	files   files
 	argv    []string
 	backend *process
 	qemu    *process
+	control net.Conn // of the monitor
+	boots   int      // how often the guest has said that it listens
 	close   func() error
 }
 
@@ -83,6 +86,9 @@ func (v *VM) boot(ctx context.Context, config Config, accel Accelerator) error {
 	if v.qemu, err = startProcess(v.argv, v.files.qemu()); err != nil {
 		return err
 	}
+	if err := v.openMonitor(ctx); err != nil {
+		return err
+	}
 	if accel == KVM {
 		var cancel context.CancelCauseFunc
 		ctx, cancel = context.WithCancelCause(ctx)
@@ -95,6 +101,25 @@ func (v *VM) boot(ctx context.Context, config Config, accel Accelerator) error {
 		return fmt.Errorf("guest control: %w", err)
 	}
 	return v.await(ctx, !config.WithoutAgent)
+}
+
+// openMonitor connects to QEMU's monitor, which is there before the guest runs.
+func (v *VM) openMonitor(ctx context.Context) error {
+	for {
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", v.files.monitor())
+		if err == nil {
+			v.control = conn
+			v.Monitor, err = newMonitor(ctx, conn)
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("open the monitor: %w (last attempt: %w)", context.Cause(ctx), err)
+		case <-v.qemu.done:
+			return fmt.Errorf("open the monitor: %w", errStopped)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // watchKVM ends a boot under KVM that will never come to anything.
@@ -129,7 +154,7 @@ func (v *VM) awaitBackend(ctx context.Context) error {
 }
 
 // listening is what the guest's init prints when its control port is open.
-var listening = fmt.Appendf(nil, "testguest: control on vsock port %d", guestctl.Port)
+var listening = fmt.Appendf(nil, "testguest: control on port %d", guestctl.Port)
 
 // awaitGuest waits until the guest says that it listens. Dialling before that works as a rule, but vhost-device-vsock 0.3.0 now and
 // then serves nobody any more after a connection that came and went while the guest did not answer.
@@ -139,7 +164,8 @@ func (v *VM) awaitGuest(ctx context.Context) error {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if bytes.Contains(console, listening) {
+		if bytes.Count(console, listening) > v.boots {
+			v.boots++
 			return nil
 		}
 		select {
@@ -151,6 +177,22 @@ func (v *VM) awaitGuest(ctx context.Context) error {
 		}
 	}
 }
+
+// Reboot resets the guest and waits until its agent answers again.
+func (v *VM) Reboot(ctx context.Context) error {
+	return v.reboot(ctx, func(ctx context.Context) error {
+		if err := v.awaitGuest(ctx); err != nil {
+			return err
+		}
+		return v.await(ctx, true)
+	})
+}
+
+// KillBackend ends vhost-device-vsock, as a crash does.
+func (v *VM) KillBackend() error { return v.backend.stop() }
+
+// CommandLine is that of QEMU, for a shell.
+func (v *VM) CommandLine() string { return shellQuote(v.argv) }
 
 // Hybrid is the path of the hybrid vsock socket.
 func (v *VM) Hybrid() string { return v.files.hybrid() }
@@ -198,6 +240,9 @@ func (v *VM) shutdown() error {
 		if p != nil {
 			errs = append(errs, p.stop())
 		}
+	}
+	if v.control != nil {
+		errs = append(errs, v.control.Close())
 	}
 	errs = append(errs, os.RemoveAll(v.files.dir))
 	if err := errors.Join(errs...); err != nil {
