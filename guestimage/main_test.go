@@ -11,17 +11,15 @@ import (
 	"github.com/cavaliergopher/cpio"
 
 	"kata-sysctl/integration/setup/assets"
+	"kata-sysctl/integration/tier"
 )
 
 // inputs are the flags of a real test guest. busybox stands in for the agent and the init: it is static, and here already.
 func inputs(t *testing.T) (*assets.Set, []string) {
 	t.Helper()
-	set, err := assets.Load(assets.DefaultKernel)
+	set, err := assets.Load(assets.DefaultKernel, tier.Local)
 	if err != nil {
-		if os.Getenv("KATA_SYSCTL_REQUIRE_VM") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		tier.Local.Missing(t, err)
 	}
 	return set, []string{
 		"--kernel-modules", set.Modules, "--agent", set.Busybox, "--init", set.Busybox,
@@ -104,12 +102,9 @@ func unpack(t *testing.T, image io.Reader) map[string]string {
 }
 
 func TestNodeImageHoldsWhatRunsGuests(t *testing.T) {
-	set, err := assets.LoadTier(assets.DefaultKernel, assets.VHost)
+	set, err := assets.Load(assets.DefaultKernel, tier.VHost)
 	if err != nil {
-		if os.Getenv("KATA_SYSCTL_REQUIRE_VM") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		tier.VHost.Missing(t, err)
 	}
 	out := filepath.Join(t.TempDir(), "node.cpio")
 	flags := []string{"test-node", "--kernel-modules", set.Node.Modules, "--init", set.Busybox, "--busybox", set.Busybox, "--hostclient", set.Busybox,

@@ -1,9 +1,9 @@
 package vm_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -19,16 +19,16 @@ import (
 
 	"kata-sysctl/guestimage/guestctl"
 	"kata-sysctl/integration/setup/assets"
+	"kata-sysctl/integration/tier"
 	"kata-sysctl/integration/vm"
 )
 
-// requireVM turns the skips below into failures.
-const requireVM = "KATA_SYSCTL_REQUIRE_VM"
+var kernel = flag.String("kernel", assets.DefaultKernel, "series of the guest kernel")
 
 // guest builds the test guest, or skips with the reason and its cure.
 func guest(t *testing.T) vm.Config {
 	t.Helper()
-	return buildGuest(t, loadAssets(t, assets.HVSock))
+	return buildGuest(t, loadAssets(t, tier.HVSock))
 }
 
 func buildGuest(t *testing.T, set *assets.Set) vm.Config {
@@ -40,18 +40,17 @@ func buildGuest(t *testing.T, set *assets.Set) vm.Config {
 	return config
 }
 
-func loadAssets(t *testing.T, tier assets.Tier) *assets.Set {
+// loadAssets ends a test that can't have its tier.
+func loadAssets(t *testing.T, on tier.Tier) *assets.Set {
 	t.Helper()
-	_, err := exec.LookPath("qemu-system-x86_64")
-	if err != nil {
-		err = fmt.Errorf("%w; run as root: go run ./integration/setup", err)
-	}
-	set, assetsErr := assets.LoadTier(cmp.Or(os.Getenv("KATA_SYSCTL_KERNEL"), assets.DefaultKernel), tier)
-	if err := errors.Join(err, assetsErr); err != nil {
-		if os.Getenv(requireVM) == "1" {
-			t.Fatalf("no VM, and %s=1: %v", requireVM, err)
+	set, err := assets.Load(*kernel, on)
+	if on != tier.Local {
+		if _, qemuErr := exec.LookPath("qemu-system-x86_64"); qemuErr != nil {
+			err = errors.Join(err, fmt.Errorf("%w; run as root: make setup", qemuErr))
 		}
-		t.Skipf("no VM: %v", err)
+	}
+	if err != nil {
+		on.Missing(t, err)
 	}
 	return set
 }

@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"kata-sysctl/integration/setup/assets"
+	"kata-sysctl/integration/tier"
 	"kata-sysctl/integration/vm"
 )
 
 func TestLocal(t *testing.T) {
-	set := loadAssets(t, assets.HVSock)
+	set := loadAssets(t, tier.Local)
 	config := vm.LocalFrom(buildGuest(t, set), set)
 	config.Dir = t.TempDir()
 	config.Policy = "version = 1\n[[rule]]\nkey = \"**\"\nscope = \"NET\"\naction = \"allow\"\n"

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"kata-sysctl/guestimage/guestctl"
-	"kata-sysctl/integration/setup/assets"
+	"kata-sysctl/integration/tier"
 	"kata-sysctl/integration/vm"
 )
 
@@ -21,7 +21,7 @@ const (
 )
 
 func TestBootNode(t *testing.T) {
-	set := loadAssets(t, assets.VHost)
+	set := loadAssets(t, tier.VHost)
 	config, err := vm.BuildNode(t.Context(), set, buildGuest(t, set), binary(t, "KATA_SYSCTL_HOSTCLIENT", "kata-sysctl/hostclient"), t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,8 @@ package assets
 import (
 	"fmt"
 	"strings"
+
+	"kata-sysctl/integration/tier"
 )
 
 // A component is a group of packages of one suite that is unpacked into one tree.
@@ -54,15 +56,6 @@ var nodeHypervisor = component{name: "qemu", suite: "trixie", packages: []string
 	"libzstd1", "zlib1g",
 }}
 
-// A Tier is a way to run the guest, with a host side of its own.
-type Tier string
-
-// The tiers with a VM.
-const (
-	HVSock Tier = "hvsock" // a hybrid socket on this machine
-	VHost  Tier = "vhost"  // AF_VSOCK and KVM, in a VM that plays the node
-)
-
 // KernelSeries lists the series that can be asked for, oldest first.
 func KernelSeries() []string {
 	var series []string
@@ -72,28 +65,28 @@ func KernelSeries() []string {
 	return series
 }
 
-// components are all that a kernel series needs on a tier.
-func components(series string, tier Tier) ([]component, error) {
+// components are all that a kernel series needs on a tier. The local one has a kernel of its own, but the image needs one.
+func components(series string, on tier.Tier) ([]component, error) {
 	guest, err := kernelOf(series)
 	if err != nil {
 		return nil, err
 	}
-	wanted := []component{guest, vsockDevice, containerRuntime, busybox}
-	switch tier {
-	case HVSock:
+	wanted := []component{guest, containerRuntime, busybox}
+	if on == tier.Local {
 		return wanted, nil
-	case VHost:
-		if series != nodeKernel {
-			node, err := kernelOf(nodeKernel)
-			if err != nil {
-				return nil, err
-			}
-			wanted = append(wanted, node)
-		}
-		return append(wanted, nodeHypervisor), nil
-	default:
-		return nil, fmt.Errorf("no tier %q: choose %s or %s", tier, HVSock, VHost)
 	}
+	wanted = append(wanted, vsockDevice)
+	if on == tier.HVSock {
+		return wanted, nil
+	}
+	if series != nodeKernel {
+		node, err := kernelOf(nodeKernel)
+		if err != nil {
+			return nil, err
+		}
+		wanted = append(wanted, node)
+	}
+	return append(wanted, nodeHypervisor), nil
 }
 
 func kernelOf(series string) (component, error) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"kata-sysctl/integration/tier"
 )
 
 // ErrMissing is returned when the cache lacks something.
@@ -37,22 +39,19 @@ type Node struct {
 	Firmware    []string // that QEMU needs to boot a Linux kernel
 }
 
-// Load returns what the cache holds for a kernel series on the hvsock tier, verified. It fetches nothing.
-func Load(series string) (*Set, error) { return LoadTier(series, HVSock) }
-
-// LoadTier is Load for a tier.
-func LoadTier(series string, tier Tier) (*Set, error) {
+// Load returns what the cache holds for a kernel series on a tier, verified. It fetches nothing.
+func Load(series string, on tier.Tier) (*Set, error) {
 	dir, err := Dir()
 	if err != nil {
 		return nil, err
 	}
-	wanted, err := components(series, tier)
+	wanted, err := components(series, on)
 	if err != nil {
 		return nil, err
 	}
 	set, err := load(dir, series, wanted)
 	if err != nil {
-		return nil, fmt.Errorf("load assets for kernel %s: %w; run: go run ./integration/setup --kernel %s --tier %s", series, err, series, tier)
+		return nil, fmt.Errorf("load assets for kernel %s: %w; run: go run ./integration/setup --kernels %s --tiers %s", series, err, series, on)
 	}
 	return set, nil
 }

@@ -14,13 +14,14 @@ import (
 
 	"kata-sysctl/guestimage/guestctl"
 	"kata-sysctl/integration/setup/assets"
+	"kata-sysctl/integration/tier"
 	"kata-sysctl/integration/vm"
 )
 
 // options are the flags.
 type options struct {
 	kernel string
-	tier   assets.Tier
+	tier   tier.Tier
 	agent  string // arguments of the agent
 	append string
 	node   bool
@@ -37,7 +38,7 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&o.kernel, "kernel", assets.DefaultKernel, "`series` of the guest kernel: "+strings.Join(assets.KernelSeries(), ", "))
-	flags.StringVar((*string)(&o.tier), "tier", string(assets.HVSock), "what the guest runs on: `hvsock` or vhost")
+	flags.StringVar((*string)(&o.tier), "tier", string(tier.HVSock), "what the guest runs on: `hvsock` or vhost")
 	flags.StringVar(&o.agent, "agent", "", "`arguments` of the agent")
 	flags.StringVar(&o.append, "append", "", "more kernel `parameters`")
 	flags.BoolVar(&o.node, "node", false, "go into the node and not into the guest (tier vhost)")
@@ -47,7 +48,7 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 		return 0
 	case err != nil:
 		return 2
-	case o.node && o.tier != assets.VHost:
+	case o.node && o.tier != tier.VHost:
 		fmt.Fprintln(stderr, "vmctl: there is a -node on -tier vhost only")
 		return 2
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"kata-sysctl/integration/setup/assets"
+	"kata-sysctl/integration/tier"
 	"kata-sysctl/integration/vm"
 )
 
@@ -37,7 +38,7 @@ func start(ctx context.Context, o options, log io.Writer) (_ *running, err error
 			err = errors.Join(err, r.close())
 		}
 	}()
-	set, err := assets.LoadTier(o.kernel, o.tier)
+	set, err := assets.Load(o.kernel, o.tier)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +55,7 @@ func start(ctx context.Context, o options, log io.Writer) (_ *running, err error
 	if err != nil {
 		return nil, err
 	}
-	if o.tier == assets.VHost {
+	if o.tier == tier.VHost {
 		return r, r.startVHost(ctx, o, set, config, dir, log)
 	}
 	config.Agent, config.Append = o.agent, o.append
