@@ -23,7 +23,11 @@ import (
 	"kata-sysctl/integration/vm"
 )
 
-var kernel = flag.String("kernel", assets.DefaultKernel, "series of the guest kernel")
+var (
+	kernel = flag.String("kernel", assets.DefaultKernel, "series of the guest kernel")
+	only   = flag.String("tier", "", "run the tests of this tier only: local, hvsock or vhost")
+	_      = flag.String("logs", "", "accepted as by the other VM tests; an error of a boot has the console's end in it")
+)
 
 // guest builds the test guest, or skips with the reason and its cure.
 func guest(t *testing.T) vm.Config {
@@ -43,6 +47,9 @@ func buildGuest(t *testing.T, set *assets.Set) vm.Config {
 // loadAssets ends a test that can't have its tier.
 func loadAssets(t *testing.T, on tier.Tier) *assets.Set {
 	t.Helper()
+	if *only != "" && *only != string(on) {
+		t.Skip("not on this tier: it is a test of " + on)
+	}
 	set, err := assets.Load(*kernel, on)
 	if on != tier.Local {
 		if _, qemuErr := exec.LookPath("qemu-system-x86_64"); qemuErr != nil {

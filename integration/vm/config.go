@@ -65,11 +65,18 @@ func (c Config) check() error {
 	return nil
 }
 
+// HybridSocket is the name of the hybrid vsock socket in a VM's own directory, and HybridCID is what the guest behind it believes its
+// CID to be.
+const (
+	HybridSocket = "vsock.sock"
+	HybridCID    = 3
+)
+
 // files are the names in a VM's own directory.
 type files struct{ dir string }
 
 func (f files) vhost() string   { return filepath.Join(f.dir, "vhost.sock") }
-func (f files) hybrid() string  { return filepath.Join(f.dir, "vsock.sock") }
+func (f files) hybrid() string  { return filepath.Join(f.dir, HybridSocket) }
 func (f files) monitor() string { return filepath.Join(f.dir, "qmp.sock") }
 func (f files) console() string { return filepath.Join(f.dir, "console.log") }
 func (f files) qemu() string    { return filepath.Join(f.dir, "qemu.log") }

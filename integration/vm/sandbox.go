@@ -257,7 +257,7 @@ func (s *Sandbox) Close() error { return s.close() }
 func (s *Sandbox) shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	errs := []error{s.kill(ctx), s.tty.Close()}
+	errs := []error{s.Kill(ctx), s.tty.Close()}
 	select {
 	case <-s.node.Done(): // took everything with it
 	default:
@@ -270,7 +270,8 @@ func (s *Sandbox) shutdown() error {
 	return nil
 }
 
-func (s *Sandbox) kill(ctx context.Context) error {
+// Kill ends the guest as a crash of QEMU does.
+func (s *Sandbox) Kill(ctx context.Context) error {
 	select {
 	case <-s.done:
 		return nil

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -76,7 +77,7 @@ func bootWith(ctx context.Context, config Config, accel Accelerator) (*VM, error
 func (v *VM) boot(ctx context.Context, config Config, accel Accelerator) error {
 	var err error
 	argv := append(config.Vsock[:len(config.Vsock):len(config.Vsock)],
-		"--guest-cid", "3", "--socket", v.files.vhost(), "--uds-path", v.files.hybrid())
+		"--guest-cid", strconv.Itoa(HybridCID), "--socket", v.files.vhost(), "--uds-path", v.files.hybrid())
 	if v.backend, err = startProcess(argv, v.files.backend()); err != nil {
 		return err
 	}
@@ -187,6 +188,9 @@ func (v *VM) Reboot(ctx context.Context) error {
 		return v.await(ctx, true)
 	})
 }
+
+// Kill ends the guest as a crash of QEMU does.
+func (v *VM) Kill(context.Context) error { return v.qemu.stop() }
 
 // KillBackend ends vhost-device-vsock, as a crash does.
 func (v *VM) KillBackend() error { return v.backend.stop() }
