@@ -1,7 +1,8 @@
 # Every target installs what it needs (make setup) and says what it does. Run as root on Debian with Go.
 BIN     ?= bin
 VERSION ?= 0.1.0
-KERNEL  ?= 6.12
+KERNELS ?= 6.1,6.12,7.x
+TIERS   ?= local,hvsock,vhost
 GO      ?= go
 
 # The agent is small before it is fast: docs/performance.md has the figures behind each flag.
@@ -12,9 +13,11 @@ HOST_FLAGS  = -ldflags="-s -w -X kata-sysctl/hostclient/internal/cli.version=$(V
 # Out of reach of ./..., which passes over names that begin with an underscore.
 GENERATED = $(abspath $(BIN))/_generated
 
-# The tests take their kernel from here, and fail where they can't have a VM.
-export KATA_SYSCTL_KERNEL ?= $(KERNEL)
-export KATA_SYSCTL_REQUIRE_VM ?= 1
+# On these tiers tests fail where they would be skipped.
+export KATA_SYSCTL_REQUIRE ?= local,hvsock,vhost
+
+# The VM tests, on $(TIERS) and $(KERNELS), with one table of all at the end.
+MATRIX = $(GO) run ./integration/matrix -kernels $(KERNELS) -tiers $(TIERS) -out $(BIN)/matrix
 
 # Steps that need two cores each, and what the ones before have installed.
 .NOTPARALLEL:
@@ -44,29 +47,46 @@ packages: build ## build .deb and .rpm packages of both sides into bin/packages/
 
 .PHONY: setup
 setup: ## install what demo and tests need, and fetch kernel, VMM and runtime into the cache
-	$(GO) run ./integration/setup --kernel $(KERNEL)
+	$(GO) run ./integration/setup -kernels $(KERNELS) -tiers $(TIERS)
 
 .PHONY: demo
+demo: KERNELS = 6.12
+demo: TIERS = hvsock
 demo: setup build ## boot a VM with two containers and set sysctls in it
-	$(GO) run ./integration/demo -bin $(BIN) -kernel $(KERNEL)
+	$(GO) run ./integration/demo -bin $(BIN) -kernel $(KERNELS)
 
 .PHONY: test
-test: setup check test-unit test-vm ## run every test, the VM included
+test: setup check test-unit ## run every test, on every tier and kernel
+	$(MATRIX)
 
 .PHONY: test-unit
-test-unit: ## run the tests that need no VM (root: they make namespaces of their own)
-	$(GO) test -count=1 ./agent/... ./hostclient/... ./guestimage/... ./integration/setup/... ./integration/bench/...
+test-unit: ## run the tests that need no guest (root: they make namespaces of their own)
+	$(GO) test -count=1 ./agent/... ./hostclient/... ./guestimage/... ./integration/setup/... ./integration/bench/... ./integration/tier/... ./integration/matrix/...
 
-.PHONY: test-vm
-test-vm: ## run the tests in a real VM
-	$(GO) test -v -count=1 -timeout 20m ./integration/vm
-	$(GO) test -v -count=1 -timeout 20m ./integration -kernel $(KERNEL)
+.PHONY: test-local
+test-local: TIERS = local
+test-local: setup ## run the tests of a guest, in namespaces on this machine's kernel
+	$(MATRIX)
+
+.PHONY: test-hvsock
+test-hvsock: TIERS = hvsock
+test-hvsock: setup ## run them in VMs behind a hybrid vsock socket
+	$(MATRIX)
+
+.PHONY: test-vhost
+test-vhost: TIERS = vhost
+test-vhost: setup ## run them in VMs with KVM and vhost-vsock, in a VM that plays the node
+	$(MATRIX)
 
 .PHONY: bench
+bench: KERNELS = 6.12
+bench: TIERS = local
 bench: setup build ## measure the agent against its budgets
 	$(GO) run ./integration/bench -agent $(BIN)/kata-sysctl-agent
 
 .PHONY: mutants
+mutants: KERNELS = 6.12
+mutants: TIERS = hvsock
 mutants: setup ## put deliberate faults into a copy of the tree: the tests have to see each
 	$(GO) run ./integration/mutants
 

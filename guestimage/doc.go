@@ -5,4 +5,7 @@
 // cgroups and bundles, and runc for real containers. It runs busybox, for the list of its
 // applets, and no other program that it packs;
 // it needs no privileges and gives the same bytes for the same inputs.
+//
+// The test-node verb builds a host for such guests out of the same parts and QEMU, for
+// where the machine itself cannot be the host.
 package main

@@ -11,17 +11,15 @@ import (
 	"github.com/cavaliergopher/cpio"
 
 	"kata-sysctl/integration/setup/assets"
+	"kata-sysctl/integration/tier"
 )
 
 // inputs are the flags of a real test guest. busybox stands in for the agent and the init: it is static, and here already.
 func inputs(t *testing.T) (*assets.Set, []string) {
 	t.Helper()
-	set, err := assets.Load(assets.DefaultKernel)
+	set, err := assets.Load(assets.DefaultKernel, tier.Local)
 	if err != nil {
-		if os.Getenv("KATA_SYSCTL_REQUIRE_VM") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		tier.Local.Missing(t, err)
 	}
 	return set, []string{
 		"--kernel-modules", set.Modules, "--agent", set.Busybox, "--init", set.Busybox,
@@ -66,22 +64,7 @@ func TestGuestImageHoldsWhatBootsIt(t *testing.T) {
 	if code != 0 {
 		t.Fatal(stderr)
 	}
-	names := make(map[string]string)
-	archive := cpio.NewReader(bytes.NewReader(image))
-	for {
-		header, err := archive.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		content, err := io.ReadAll(archive)
-		if err != nil {
-			t.Fatal(err)
-		}
-		names[header.Name] = string(content)
-	}
+	names := unpack(t, bytes.NewReader(image))
 	for _, want := range []string{"init", "usr/bin/kata-sysctl-agent", "usr/bin/runc", "usr/bin/sh", "usr/lib/busybox/sleep",
 		"usr/lib64/ld-linux-x86-64.so.2", "usr/lib/x86_64-linux-gnu/libc.so.6", "usr/lib/x86_64-linux-gnu/libseccomp.so.2"} {
 		if _, ok := names[want]; !ok {
@@ -94,6 +77,65 @@ func TestGuestImageHoldsWhatBootsIt(t *testing.T) {
 	}
 	if order[0] < 0 || order[1] < order[0] || order[2] < order[1] {
 		t.Errorf("modules are loaded in the wrong order:\n%s", names["etc/modules"])
+	}
+}
+
+// unpack returns the files of an image by name.
+func unpack(t *testing.T, image io.Reader) map[string]string {
+	t.Helper()
+	files := make(map[string]string)
+	archive := cpio.NewReader(image)
+	for {
+		header, err := archive.Next()
+		if err == io.EOF {
+			return files
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[header.Name] = string(content)
+	}
+}
+
+func TestNodeImageHoldsWhatRunsGuests(t *testing.T) {
+	set, err := assets.Load(assets.DefaultKernel, tier.VHost)
+	if err != nil {
+		tier.VHost.Missing(t, err)
+	}
+	out := filepath.Join(t.TempDir(), "node.cpio")
+	flags := []string{"test-node", "--kernel-modules", set.Node.Modules, "--init", set.Busybox, "--busybox", set.Busybox, "--hostclient", set.Busybox,
+		"--qemu", set.Node.QEMU, "--library-root", set.Node.LibraryRoot, "--guest-kernel", set.Kernel, "--guest-initrd", set.Runc, "--out", out}
+	for _, file := range set.Node.Firmware {
+		flags = append(flags, "--firmware", file)
+	}
+	var stderr bytes.Buffer
+	if code := run(t.Context(), flags, io.Discard, &stderr); code != 0 {
+		t.Fatal(stderr.String())
+	}
+	image, err := os.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer image.Close()
+	files := unpack(t, image)
+	for _, want := range []string{"init", "usr/bin/hostclient", "usr/bin/qemu-system-x86_64", "usr/lib/x86_64-linux-gnu/libglib-2.0.so.0",
+		"usr/share/qemu/bios-256k.bin", "usr/share/qemu/linuxboot_dma.bin", "usr/lib/guest/vmlinuz", "usr/lib/guest/initrd"} {
+		if _, ok := files[want]; !ok {
+			t.Errorf("the image lacks %s", want)
+		}
+	}
+	if _, ok := files["usr/bin/kata-sysctl-agent"]; ok {
+		t.Error("the image has an agent, which its init would start")
+	}
+	deps := files["usr/lib/modules/"+filepath.Base(set.Node.Modules)+"/modules.dep"]
+	for _, module := range []string{"/kvm-amd.ko:", "/kvm-intel.ko:", "/vhost_vsock.ko:"} {
+		if !strings.Contains(deps, module) || strings.Contains(files["etc/modules"], strings.TrimSuffix(module, ":")) {
+			t.Errorf("%s is not left for modprobe:\n%s", module, deps)
+		}
 	}
 }
 

@@ -9,6 +9,6 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newTestGuestCommand())
+	root.AddCommand(newTestGuestCommand(), newTestNodeCommand())
 	return root
 }

@@ -1,75 +1,148 @@
 package integration
 
 import (
+	"context"
+	"fmt"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"kata-sysctl/integration/vm"
 )
 
-// unreachableWithin fails the test unless hostclient ends in time with "unreachable" and says something of use.
-func unreachableWithin(t *testing.T, limit time.Duration, since time.Time, code int, stderr string) {
-	t.Helper()
-	if took := time.Since(since); code != exitUnreachable || took > limit || !strings.Contains(stderr, "agent") {
-		t.Errorf("after %v exit code %d, want %d within %v: %s", took, code, exitUnreachable, limit, stderr)
-	}
+// A scene is a guest of its own that faults are put into, one after the other.
+type scene struct {
+	guest
+	target string
 }
 
-// A guest that stands still, as a paused one does, must not make the client hang; when a guest goes on, a call works. The two are
-// not one test: vhost-device-vsock 0.3.0 itself serves nobody any more after a client came and went while the guest stood still.
-func TestGuestPausedAndResumed(t *testing.T) {
-	ctx := needGuest(t)
-	own, err := vm.Boot(ctx, config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer own.Close()
-	target := "hvsock://" + own.Hybrid()
-	pause := func(signal syscall.Signal) {
-		if err := syscall.Kill(own.PID(), signal); err != nil {
-			t.Fatal(err)
+// TestFaults goes from what the guest gets over to what it does not: one boot serves all. After each fault but the last a call works
+// again. The client never outlives its timeout by more than slack.
+func TestFaults(t *testing.T) {
+	ctx := beginAlone(t)
+	own := startOwn(t, ctx)
+	s := scene{own, guests.target(own)}
+	for _, fault := range []struct {
+		name  string
+		needs need
+		run   func(*testing.T, context.Context, scene)
+	}{
+		{"clients come and go", "", faultClientsComeAndGo},
+		{"agent killed", "", faultAgentKilled},
+		{"agent hangs", "", faultAgentHangs},
+		{"clock jumps", ownKernel, faultClockJumps},
+		{"out of memory", ownKernel, faultOutOfMemory},
+		{"paused", qemu, faultPaused},
+		{"killed under a client", qemu, faultKilled},
+	} {
+		if fault.needs != "" && !guests.has(fault.needs) {
+			continue
+		}
+		if !t.Run(fault.name, func(t *testing.T) { fault.run(t, ctx, s) }) {
+			return // the next one's guest is not what it expects
 		}
 	}
-	pause(syscall.SIGSTOP)
-	time.Sleep(2 * time.Second)
-	pause(syscall.SIGCONT)
-	if code, _, stderr := hostclientAt(t, ctx, target, "--timeout", "20s", "set", "vm.max_map_count=100002"); code != exitDone {
-		t.Errorf("after it went on: exit code %d: %s", code, stderr)
-	}
-	pause(syscall.SIGSTOP)
-	start := time.Now()
-	code, _, stderr := hostclientAt(t, ctx, target, "--timeout", "3s", "set", "vm.max_map_count=100001")
-	unreachableWithin(t, 6*time.Second, start, code, stderr)
 }
 
-func TestGuestKilled(t *testing.T) {
-	ctx := needGuest(t)
-	own, err := vm.Boot(ctx, config)
+// slack is what a call may take beyond its timeout: the start of the program and its report, on a machine that is busy.
+const slack = 4 * time.Second
+
+// A call is a hostclient in the background.
+type call struct {
+	began  time.Time
+	result chan callResult
+}
+
+type callResult struct {
+	code           int
+	stdout, stderr string
+	took           time.Duration
+	err            error
+}
+
+// startSet starts a set with a timeout.
+func (s scene) startSet(ctx context.Context, timeout time.Duration, setting string) call {
+	c := call{time.Now(), make(chan callResult, 1)}
+	go func() {
+		r, err := guests.run(ctx, binaries.hostclient, "--target", s.target, "--timeout", timeout.String(), "set", setting)
+		if err != nil {
+			c.result <- callResult{err: err}
+			return
+		}
+		c.result <- callResult{r.ExitCode, string(r.Stdout), string(r.Stderr), time.Since(c.began), nil}
+	}()
+	return c
+}
+
+// wait returns how the call ended, which has to be within limit.
+func (c call) wait(t *testing.T, limit time.Duration) callResult {
+	t.Helper()
+	select {
+	case r := <-c.result:
+		if r.err != nil {
+			t.Fatal(r.err)
+		}
+		if r.took > limit {
+			t.Errorf("hostclient took %v, longer than %v: exit code %d: %s", r.took, limit, r.code, r.stderr)
+		}
+		return r
+	case <-time.After(limit - time.Since(c.began) + slack):
+		t.Fatalf("hostclient still runs after %v", time.Since(c.began))
+		return callResult{}
+	}
+}
+
+// works fails the test unless a set succeeds.
+func (s scene) works(t *testing.T, ctx context.Context) {
+	t.Helper()
+	const timeout = 20 * time.Second
+	if r := s.startSet(ctx, timeout, "net.core.somaxconn=123").wait(t, timeout+slack); r.code != exitDone {
+		t.Errorf("after the fault: exit code %d: %s", r.code, r.stderr)
+	}
+}
+
+// isUnreachable fails the test unless a set ends in time, as unreachable, with something of use to say.
+func (s scene) isUnreachable(t *testing.T, ctx context.Context) {
+	t.Helper()
+	const timeout = 3 * time.Second
+	unreachable(t, s.startSet(ctx, timeout, "net.core.somaxconn=124").wait(t, timeout+slack))
+}
+
+func unreachable(t *testing.T, r callResult) {
+	t.Helper()
+	if r.code != exitUnreachable || !strings.Contains(r.stderr, "agent") {
+		t.Errorf("exit code %d, want %d: %s", r.code, exitUnreachable, r.stderr)
+	}
+	t.Logf("after %.1f s: %s", r.took.Seconds(), strings.TrimSpace(r.stderr))
+}
+
+// do runs a command in the guest.
+func (s scene) do(t *testing.T, ctx context.Context, argv ...string) string {
+	t.Helper()
+	out, err := s.Run(ctx, argv...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer own.Close()
-	target := "hvsock://" + own.Hybrid()
-	if err := syscall.Kill(own.PID(), syscall.SIGSTOP); err != nil { // so that the client is surely waiting when the guest dies
-		t.Fatal(err)
-	}
-	go func() {
-		time.Sleep(time.Second)
-		syscall.Kill(own.PID(), syscall.SIGKILL)
-	}()
-	start := time.Now()
-	code, _, stderr := hostclientAt(t, ctx, target, "--timeout", "4s", "set", "vm.max_map_count=100001")
-	unreachableWithin(t, 7*time.Second, start, code, stderr)
-	<-own.Done()
+	return strings.TrimSpace(out)
 }
 
-// The agent survives a client that goes away in the middle of its call.
-func TestClientsComeAndGo(t *testing.T) {
-	ctx := needGuest(t)
+// startAgent starts the agent again, with the arguments it had.
+func (s scene) startAgent(t *testing.T, ctx context.Context, arguments string) {
+	t.Helper()
+	s.do(t, ctx, "sh", "-c", "setsid kata-sysctl-agent "+arguments+" >/dev/null 2>&1 &")
+}
+
+// agentArguments are those of the running agent. They have no blanks.
+func (s scene) agentArguments(t *testing.T, ctx context.Context) string {
+	t.Helper()
+	_, arguments, _ := strings.Cut(s.do(t, ctx, "sh", "-c", `tr "\0" " " </proc/$(pidof kata-sysctl-agent)/cmdline`), " ")
+	return arguments
+}
+
+// Connections that end in the middle of anything leave the agent as it was.
+func faultClientsComeAndGo(t *testing.T, ctx context.Context, s scene) {
 	for range 20 {
-		conn, err := guest.Dial(ctx, vm.AgentPort)
+		conn, err := s.Dial(ctx, vm.AgentPort)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,5 +150,217 @@ func TestClientsComeAndGo(t *testing.T) {
 		conn.Write([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00"))
 		conn.Close()
 	}
-	set(t, ctx, exitDone, "UNCHANGED", "vm.swappiness="+guestSysctl(t, ctx, "vm/swappiness"))
+	s.works(t, ctx)
+}
+
+func faultAgentKilled(t *testing.T, ctx context.Context, s scene) {
+	arguments := s.agentArguments(t, ctx)
+	s.do(t, ctx, "killall", "-9", "kata-sysctl-agent")
+	s.isUnreachable(t, ctx)
+	// A client that is there before the agent is back waits for it.
+	const timeout = 20 * time.Second
+	waiting := s.startSet(ctx, timeout, "net.core.somaxconn=125")
+	time.Sleep(time.Second)
+	s.startAgent(t, ctx, arguments)
+	if r := waiting.wait(t, timeout+slack); r.code != exitDone {
+		t.Errorf("with an agent that comes a second later: exit code %d: %s", r.code, r.stderr)
+	}
+	s.works(t, ctx)
+}
+
+// An agent that stands still has its connections taken by the kernel.
+func faultAgentHangs(t *testing.T, ctx context.Context, s scene) {
+	s.do(t, ctx, "killall", "-STOP", "kata-sysctl-agent")
+	s.isUnreachable(t, ctx)
+	// One that is killed with a client on the line, and comes back.
+	const timeout = 20 * time.Second
+	connected := s.startSet(ctx, timeout, "net.core.somaxconn=126")
+	time.Sleep(time.Second)
+	arguments := s.agentArguments(t, ctx)
+	s.do(t, ctx, "killall", "-9", "kata-sysctl-agent")
+	s.startAgent(t, ctx, arguments)
+	if r := connected.wait(t, timeout+slack); r.code != exitDone {
+		t.Errorf("with an agent that was killed and came back: exit code %d: %s", r.code, r.stderr)
+	}
+	s.works(t, ctx)
+}
+
+// Deadlines are spans: a clock that is set, before or while a client waits, changes nothing.
+func faultClockJumps(t *testing.T, ctx context.Context, s scene) {
+	now := s.do(t, ctx, "date", "+%s")
+	for _, there := range []string{"1000000000", "2100000000", now} { // 2001, 2036
+		s.do(t, ctx, "killall", "-STOP", "kata-sysctl-agent")
+		const timeout = 20 * time.Second
+		waiting := s.startSet(ctx, timeout, "net.core.somaxconn=127")
+		time.Sleep(time.Second)
+		s.do(t, ctx, "date", "-s", "@"+there)
+		s.do(t, ctx, "killall", "-CONT", "kata-sysctl-agent")
+		if r := waiting.wait(t, timeout+slack); r.code != exitDone {
+			t.Errorf("with a clock that went to %s meanwhile: exit code %d: %s", there, r.code, r.stderr)
+		}
+		s.works(t, ctx)
+	}
+}
+
+// A guest whose memory is used up kills what takes it. Calls meanwhile end in time, one way or the other.
+func faultOutOfMemory(t *testing.T, ctx context.Context, s scene) {
+	const timeout = 5 * time.Second
+	kills := func() string { return s.do(t, ctx, "awk", "/^oom_kill /{print $2}", "/proc/vmstat") }
+	before := kills()
+	done := make(chan error, 1)
+	go func() {
+		// A file in memory, for speed, and a program that keeps all it reads.
+		_, err := s.Run(ctx, "sh", "-c", "dd if=/dev/zero of=/tmp/fill bs=1M count=180 2>/dev/null; tail /dev/zero; rm /tmp/fill")
+		done <- err
+	}()
+	codes := map[int]int{}
+	for ended := false; !ended; {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended = true
+		default:
+			r := s.startSet(ctx, timeout, "net.core.somaxconn=128").wait(t, timeout+slack)
+			if r.code != exitDone && r.code != exitUnreachable {
+				t.Errorf("exit code %d: %s", r.code, r.stderr)
+			}
+			codes[r.code]++
+			time.Sleep(time.Second) // the guest needs the processor too
+		}
+	}
+	after := kills()
+	t.Logf("%s processes had been killed, now %s; calls meanwhile by exit code: %v", before, after, codes)
+	if before == after {
+		t.Error("the guest did not run out of memory")
+	}
+	s.works(t, ctx)
+}
+
+// A guest that is reset under a client comes back, and so does the client.
+func TestRebootUnderClient(t *testing.T) {
+	ctx := beginAlone(t, qemu)
+	tries := 1
+	if !guests.has(patientVsock) { // the client gives up more than once while the guest boots
+		tries = 3
+	}
+	for try := 1; ; try++ {
+		own := startOwn(t, ctx)
+		err := rebootUnderClient(t, ctx, scene{own, guests.target(own)})
+		if err == nil {
+			return
+		}
+		if try == tries {
+			t.Fatal(err)
+		}
+		t.Logf("try %d: %v", try, err)
+	}
+}
+
+// rebootUnderClient returns an error where the guest is not reached after its reset, by the harness neither.
+func rebootUnderClient(t *testing.T, ctx context.Context, s scene) error {
+	s.do(t, ctx, "killall", "-STOP", "kata-sysctl-agent") // which keeps the client on the line until the reset
+	const timeout = 30 * time.Second
+	connected := s.startSet(ctx, timeout, "net.core.somaxconn=129")
+	time.Sleep(time.Second)
+	rebooting, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	err := s.guest.(machine).Reboot(rebooting)
+	r := connected.wait(t, timeout+slack)
+	t.Logf("the client that was connected: exit code %d after %.1f s: %s", r.code, r.took.Seconds(), strings.TrimSpace(r.stderr))
+	if err != nil {
+		unreachable(t, r)
+		return err
+	}
+	if r.code != exitDone {
+		t.Errorf("exit code %d", r.code)
+	}
+	s.works(t, ctx)
+	return nil
+}
+
+func faultPaused(t *testing.T, ctx context.Context, s scene) {
+	m := s.guest.(machine)
+	pause := func() {
+		t.Helper()
+		if err := m.Pause(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resume := func() {
+		t.Helper()
+		if err := m.Resume(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pause()
+	time.Sleep(2 * time.Second)
+	resume()
+	s.works(t, ctx)
+	pause()
+	s.isUnreachable(t, ctx)
+	resume()
+	if guests.has(patientVsock) {
+		s.works(t, ctx)
+	}
+}
+
+// It is paused, so that the client is surely waiting when the guest dies.
+func faultKilled(t *testing.T, ctx context.Context, s scene) {
+	m := s.guest.(machine)
+	if err := m.Pause(ctx); err != nil {
+		t.Fatal(err)
+	}
+	const timeout = 4 * time.Second
+	waiting := s.startSet(ctx, timeout, "net.core.somaxconn=130")
+	time.Sleep(time.Second)
+	if err := m.Kill(ctx); err != nil {
+		t.Fatal(err)
+	}
+	unreachable(t, waiting.wait(t, timeout+slack))
+	select {
+	case <-s.Done():
+	case <-time.After(slack):
+		t.Error("the guest lives on")
+	}
+	s.isUnreachable(t, ctx)
+}
+
+func TestVsockUnplugged(t *testing.T) {
+	ctx := beginAlone(t, qemu)
+	own := startOwn(t, ctx)
+	s := scene{own, guests.target(own)}
+	s.works(t, ctx)
+	if err := own.(machine).UnplugVsock(ctx); err != nil {
+		t.Fatal(err)
+	}
+	gone := time.Now().Add(10 * time.Second)
+	for { // the guest lets go in its own time
+		const timeout = 3 * time.Second
+		r := s.startSet(ctx, timeout, fmt.Sprintf("net.core.somaxconn=%d", 200+time.Now().Unix()%100)).wait(t, timeout+slack)
+		if r.code != exitDone {
+			unreachable(t, r)
+			return
+		}
+		if time.Now().After(gone) {
+			t.Fatal("the guest is still reached")
+		}
+	}
+}
+
+// What runs in front of a guest can go away under it.
+func TestVsockBackendKilled(t *testing.T) {
+	ctx := beginAlone(t, hybridSocket)
+	own := startOwn(t, ctx)
+	s := scene{own, guests.target(own)}
+	s.do(t, ctx, "killall", "-STOP", "kata-sysctl-agent")
+	const timeout = 4 * time.Second
+	connected := s.startSet(ctx, timeout, "net.core.somaxconn=131")
+	time.Sleep(time.Second)
+	if err := own.(*vm.VM).KillBackend(); err != nil {
+		t.Fatal(err)
+	}
+	unreachable(t, connected.wait(t, timeout+slack))
+	s.isUnreachable(t, ctx)
 }

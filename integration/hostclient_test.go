@@ -1,11 +1,8 @@
 package integration
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -38,23 +35,20 @@ type outcome struct {
 	Notes                                            []string
 }
 
-// hostclient runs the real command against the guest and returns its exit code and what it printed.
+// hostclient runs the real command against the shared guest and returns its exit code and what it printed.
 func hostclient(t *testing.T, ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	return hostclientAt(t, ctx, "hvsock://"+guest.Hybrid(), args...)
+	return hostclientAt(t, ctx, guests.target(shared), args...)
 }
 
+// hostclientAt runs it where the tier's guests can be reached from.
 func hostclientAt(t *testing.T, ctx context.Context, target string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(ctx, binaries.hostclient, append([]string{"--target", target}, args...)...)
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Fatalf("hostclient %s: %v", strings.Join(args, " "), err)
+	result, err := guests.run(ctx, append([]string{binaries.hostclient, "--target", target}, args...)...)
+	if err != nil {
+		t.Fatalf("hostclient %.2000q: %v", args, err)
 	}
-	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+	return result.ExitCode, string(result.Stdout), string(result.Stderr)
 }
 
 // set runs hostclient set and returns its reply. It fails the test unless the exit code and the statuses are as wanted.

@@ -12,17 +12,19 @@ import (
 // A batch near the limits, there and back through the vsock device: as a success, whose outcomes are the reply, and as a
 // failure, whose outcomes are a detail of the status in the trailer.
 func TestLargeBatch(t *testing.T) {
-	ctx := needGuest(t)
-	c := start(t, ctx, guestctl.Container{ID: "large"})
-	inGuest(t, ctx, "modprobe", "dummy")
+	ctx := begin(t)
+	c := startContainer(t, ctx, guestctl.Container{ID: "large"})
 	const interfaces = 120
-	script := fmt.Sprintf(`for i in $(seq 1 %d); do ip link add eth$i type dummy || exit 1; done`, interfaces)
-	inGuest(t, ctx, "nsenter", "-t", fmt.Sprint(c.pid), "-n", "sh", "-c", script)
+	links := make([]string, interfaces)
+	for i := range links {
+		links[i] = fmt.Sprintf("eth%d", i+1)
+	}
+	c.addInterfaces(links...)
 	names := strings.Fields("accept_local arp_accept arp_announce arp_filter arp_ignore arp_notify bootp_relay log_martians promote_secondaries proxy_arp")
 	var settings []string
-	for i := range interfaces {
+	for _, link := range links {
 		for _, name := range names {
-			settings = append(settings, fmt.Sprintf("net.ipv4.conf.eth%d.%s=1", i+1, name))
+			settings = append(settings, fmt.Sprintf("net.ipv4.conf.%s.%s=1", link, name))
 		}
 	}
 	for _, test := range []struct {

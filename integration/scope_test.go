@@ -21,8 +21,8 @@ var containerKeys = []struct{ key, path, value string }{
 }
 
 func TestContainersAreApart(t *testing.T) {
-	ctx := needGuest(t)
-	one, two := start(t, ctx, guestctl.Container{ID: "apart-one"}), start(t, ctx, guestctl.Container{ID: "apart-two"})
+	ctx := begin(t)
+	one, two := startContainer(t, ctx, guestctl.Container{ID: "apart-one"}), startContainer(t, ctx, guestctl.Container{ID: "apart-two"})
 	args := []string{"--container", one.id}
 	var paths, want, statuses []string
 	for _, k := range containerKeys {
@@ -55,8 +55,8 @@ func TestContainersAreApart(t *testing.T) {
 }
 
 func TestVMIsShared(t *testing.T) {
-	ctx := needGuest(t)
-	one, two := start(t, ctx, guestctl.Container{ID: "shared-one"}), start(t, ctx, guestctl.Container{ID: "shared-two"})
+	ctx := begin(t, ownKernel)
+	one, two := startContainer(t, ctx, guestctl.Container{ID: "shared-one"}), startContainer(t, ctx, guestctl.Container{ID: "shared-two"})
 	before := guestSysctl(t, ctx, "vm/max_map_count")
 	putBack(t, "vm.max_map_count="+before)
 	set(t, ctx, exitDone, "APPLIED", "vm.max_map_count=262144")
@@ -79,9 +79,9 @@ func TestVMIsShared(t *testing.T) {
 
 // Setting the VM's own copy of a namespaced key leaves containers with namespaces of their own alone.
 func TestPodIsNotItsGuests(t *testing.T) {
-	ctx := needGuest(t)
-	own := start(t, ctx, guestctl.Container{ID: "pod-own"})
-	kata := start(t, ctx, guestctl.Container{ID: "pod-kata", Shared: true}) // as stock Kata makes it
+	ctx := begin(t)
+	own := startContainer(t, ctx, guestctl.Container{ID: "pod-own"})
+	kata := startContainer(t, ctx, guestctl.Container{ID: "pod-kata", Shared: true}) // as stock Kata makes it
 	inGuestIPC := guestSysctl(t, ctx, "kernel/shmmax")
 	somaxconn, shmmax := guestSysctl(t, ctx, "net/core/somaxconn"), kata.sysctls("kernel/shmmax")[0]
 	putBack(t, "net.core.somaxconn="+somaxconn, "kernel.shmmax="+shmmax)
@@ -104,12 +104,9 @@ func TestPodIsNotItsGuests(t *testing.T) {
 }
 
 func TestDottedInterface(t *testing.T) {
-	ctx := needGuest(t)
-	c := start(t, ctx, guestctl.Container{ID: "dotted"})
-	inGuest(t, ctx, "modprobe", "dummy")
-	for _, name := range []string{"eth0", "eth0.100"} {
-		inGuest(t, ctx, "nsenter", "-t", fmt.Sprint(c.pid), "-n", "ip", "link", "add", name, "type", "dummy")
-	}
+	ctx := begin(t)
+	c := startContainer(t, ctx, guestctl.Container{ID: "dotted"})
+	c.addInterfaces("eth0", "eth0.100")
 	for i, spelling := range []string{"net.ipv4.conf.eth0/100.log_martians", "net/ipv4/conf/eth0.100/log_martians", "net.ipv4.conf.eth0.100.log_martians"} {
 		want := fmt.Sprint((i + 1) % 2)
 		r := set(t, ctx, exitDone, "APPLIED", "--container", c.id, spelling+"="+want)
@@ -123,8 +120,8 @@ func TestDottedInterface(t *testing.T) {
 
 // A module that comes later brings keys that the agent did not see at its start.
 func TestKeysOfALateModule(t *testing.T) {
-	ctx := needGuest(t)
-	if _, err := guest.Run(ctx, "test", "-d", "/sys/module/nf_conntrack"); err == nil {
+	ctx := begin(t, ownKernel)
+	if _, err := shared.Run(ctx, "test", "-d", "/sys/module/nf_conntrack"); err == nil {
 		t.Fatal("the module is loaded already: this test runs once a guest")
 	}
 	r := set(t, ctx, exitInvalid, "ABSENT", "net.netfilter.nf_conntrack_tcp_loose=0")
@@ -132,7 +129,7 @@ func TestKeysOfALateModule(t *testing.T) {
 		t.Errorf("the reason %q names no module", r.Outcomes[0].Reason)
 	}
 	inGuest(t, ctx, "modprobe", "nf_conntrack")
-	c := start(t, ctx, guestctl.Container{ID: "late"})
+	c := startContainer(t, ctx, guestctl.Container{ID: "late"})
 	r = set(t, ctx, exitDone, "APPLIED", "--container", c.id, "net.netfilter.nf_conntrack_tcp_loose=0")
 	if r.Outcomes[0].Scope != "NET" {
 		t.Errorf("%+v", r.Outcomes[0])

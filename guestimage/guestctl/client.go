@@ -65,6 +65,37 @@ func (c *Client) StopContainer(ctx context.Context, id string) error {
 	return nil
 }
 
+// Connect connects to an AF_VSOCK address from inside the guest. The client's connection becomes the returned one, whether
+// that is used or not; after an error the client can only be closed.
+func (c *Client) Connect(ctx context.Context, to Address) (net.Conn, error) {
+	conn, err := c.stream(ctx, request{Connect: &to})
+	if err != nil {
+		return nil, fmt.Errorf("connect to vsock port %d of CID %d from the guest: %w", to.Port, to.CID, err)
+	}
+	return conn, nil
+}
+
+// Terminal runs a program on a terminal, which the client's connection becomes: see Connect. It ends with the program, and
+// the program with it.
+func (c *Client) Terminal(ctx context.Context, terminal Terminal) (net.Conn, error) {
+	conn, err := c.stream(ctx, request{Terminal: &terminal})
+	if err != nil {
+		return nil, fmt.Errorf("run %q on a terminal in guest: %w", terminal.Argv, err)
+	}
+	return conn, nil
+}
+
+func (c *Client) stream(ctx context.Context, q request) (net.Conn, error) {
+	if _, err := c.call(ctx, q); err != nil {
+		return nil, err
+	}
+	fromGuest, err := rest(c.decoder, c.conn)
+	if err != nil {
+		return nil, err
+	}
+	return stream{c.conn, fromGuest}, nil
+}
+
 // PowerOff makes the guest power off; it returns when the guest has agreed to.
 func (c *Client) PowerOff(ctx context.Context) error {
 	if _, err := c.call(ctx, request{PowerOff: &struct{}{}}); err != nil {

@@ -2,9 +2,12 @@ package guestctl
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -27,6 +30,22 @@ func (echo) StartContainer(_ context.Context, c Container) (*Started, error) {
 }
 
 func (echo) StopContainer(_ context.Context, id string) error { return errors.New("stop " + id) }
+
+func (echo) Connect(_ context.Context, to Address) (io.ReadWriteCloser, error) {
+	if to.CID != 42 {
+		return nil, errors.New("no such guest")
+	}
+	near, far := net.Pipe()
+	go func() {
+		_, _ = io.CopyN(far, far, int64(to.Port)) // echoes that many bytes, and hangs up
+		_ = far.Close()
+	}()
+	return near, nil
+}
+
+func (e echo) Terminal(ctx context.Context, _ Terminal) (io.ReadWriteCloser, error) {
+	return e.Connect(ctx, Address{42, 1})
+}
 
 func (e echo) PowerOff() error {
 	close(e.poweredOff)
@@ -75,6 +94,60 @@ func TestRequests(t *testing.T) {
 		t.Error(err)
 	}
 	<-handler.poweredOff
+}
+
+func TestConnect(t *testing.T) {
+	client, _ := connect(t)
+	conn, err := client.Connect(t.Context(), Address{CID: 42, Port: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write([]byte("\n{}")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(conn); err != nil || string(got) != "\n{}" {
+		t.Errorf("stream: %q, %v; want what was sent, and nothing of the messages before it", got, err)
+	}
+}
+
+func TestConnectToNobody(t *testing.T) {
+	client, _ := connect(t)
+	if _, err := client.Connect(t.Context(), Address{CID: 7, Port: 3}); !errors.Is(err, Error("no such guest")) {
+		t.Errorf("Connect: %v", err)
+	}
+}
+
+func TestCloseEndsTheStream(t *testing.T) {
+	client, _ := connect(t)
+	conn, err := client.Terminal(t.Context(), Terminal{Argv: []string{"sh"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil { // the clean-up waits for the server
+		t.Fatal(err)
+	}
+}
+
+// TestRest cuts the newline off in both ways.
+func TestRest(t *testing.T) {
+	for _, chunks := range [][]string{{"{}\nrest"}, {"{}", "\nrest"}, {"{}\n", "rest"}} {
+		var readers []io.Reader
+		for _, chunk := range chunks {
+			readers = append(readers, strings.NewReader(chunk))
+		}
+		conn := io.MultiReader(readers...)
+		decoder := json.NewDecoder(conn)
+		if err := decoder.Decode(&reply{}); err != nil {
+			t.Fatal(err)
+		}
+		after, err := rest(decoder, conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(after); err != nil || string(got) != "rest" {
+			t.Errorf("after %q: %q, %v", chunks, got, err)
+		}
+	}
 }
 
 func TestContextEndsRequest(t *testing.T) {

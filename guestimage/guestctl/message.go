@@ -10,6 +10,7 @@ type Command struct {
 	Argv    []string      `json:"argv"`
 	Env     []string      `json:"env,omitempty"` // added to the init's own
 	Stdin   []byte        `json:"stdin,omitempty"`
+	User    uint32        `json:"user,omitempty"`    // user and group id; any but 0 has no capabilities
 	Timeout time.Duration `json:"timeout,omitempty"` // in nanoseconds on the wire; DefaultTimeout when zero
 }
 
@@ -45,12 +46,28 @@ type Started struct {
 	Cgroup string `json:"cgroup"` // below the cgroup mount
 }
 
+// An Address is an AF_VSOCK address as the guest sees it.
+type Address struct {
+	CID  uint32 `json:"cid"`
+	Port uint32 `json:"port"`
+}
+
+// A Terminal is a program to run on a terminal of its own. Only Argv is needed.
+type Terminal struct {
+	Argv    []string `json:"argv"`
+	Env     []string `json:"env,omitempty"` // added to the init's own
+	Rows    uint16   `json:"rows,omitempty"`
+	Columns uint16   `json:"columns,omitempty"`
+}
+
 // request is a union: exactly one field is set.
 type request struct {
 	Run            *Command   `json:"run,omitempty"`
 	StartContainer *Container `json:"start_container,omitempty"`
 	StopContainer  *Container `json:"stop_container,omitempty"`
 	PowerOff       *struct{}  `json:"power_off,omitempty"`
+	Connect        *Address   `json:"connect,omitempty"`
+	Terminal       *Terminal  `json:"terminal,omitempty"`
 }
 
 type reply struct {

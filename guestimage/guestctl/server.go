@@ -13,10 +13,14 @@ type Handler interface {
 	StartContainer(context.Context, Container) (*Started, error)
 	StopContainer(ctx context.Context, id string) error
 	PowerOff() error
+
+	// Connect and Terminal open a stream. Serve closes it when either side ends.
+	Connect(context.Context, Address) (io.ReadWriteCloser, error)
+	Terminal(context.Context, Terminal) (io.ReadWriteCloser, error)
 }
 
-// Serve answers the requests of one connection until the peer closes it.
-func Serve(ctx context.Context, conn io.ReadWriter, h Handler) error {
+// Serve answers the requests of one connection until the peer closes it, or a stream that it became ends: conn is closed then.
+func Serve(ctx context.Context, conn io.ReadWriteCloser, h Handler) error {
 	encoder, decoder := json.NewEncoder(conn), json.NewDecoder(conn)
 	for {
 		var q request
@@ -24,6 +28,9 @@ func Serve(ctx context.Context, conn io.ReadWriter, h Handler) error {
 			return nil
 		} else if err != nil {
 			return err
+		}
+		if open := opener(ctx, q, h); open != nil {
+			return serveStream(conn, decoder, open)
 		}
 		if err := encoder.Encode(answer(ctx, q, h)); err != nil {
 			return err

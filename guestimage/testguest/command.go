@@ -18,10 +18,12 @@ import (
 // lingering is how long output is still read after a command has ended: what it left behind may hold the pipe for ever.
 const lingering = 100 * time.Millisecond
 
+var errEmptyCommand = errors.New("empty command")
+
 // run runs a command in a process group of its own, so that its timeout ends all of it.
 func (r *reaper) run(ctx context.Context, command guestctl.Command) (*guestctl.Result, error) {
 	if len(command.Argv) == 0 {
-		return nil, errors.New("empty command")
+		return nil, errEmptyCommand
 	}
 	timeout := command.Timeout
 	if timeout <= 0 {
@@ -46,7 +48,10 @@ func (r *reaper) run(ctx context.Context, command guestctl.Command) (*guestctl.R
 	child, startErr := r.start(command.Argv, &os.ProcAttr{
 		Env:   append(os.Environ(), command.Env...),
 		Files: []*os.File{stdin, stdout.write, stderr.write},
-		Sys:   &syscall.SysProcAttr{Setpgid: true},
+		Sys: &syscall.SysProcAttr{
+			Setpgid:    true,
+			Credential: &syscall.Credential{Uid: command.User, Gid: command.User},
+		},
 	})
 	result := &guestctl.Result{}
 	if startErr == nil {

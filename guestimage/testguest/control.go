@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 
 	"github.com/mdlayher/vsock"
 	"golang.org/x/sys/unix"
@@ -10,21 +11,22 @@ import (
 	"kata-sysctl/guestimage/guestctl"
 )
 
+// listenVsock takes the control connections of a VM.
+func listenVsock() (net.Listener, error) {
+	return vsock.ListenContextID(unix.VMADDR_CID_ANY, guestctl.Port, nil)
+}
+
 // serveControl answers the host for ever.
-func serveControl(children *reaper) error {
-	listener, err := vsock.ListenContextID(unix.VMADDR_CID_ANY, guestctl.Port, nil)
-	if err != nil {
-		return fmt.Errorf("listen for control: %w", err)
-	}
+func serveControl(listener net.Listener, children *reaper) error {
 	defer listener.Close()
-	logf("control on vsock port %d", guestctl.Port)
+	logf("control on port %d", guestctl.Port)
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
 			return fmt.Errorf("accept control connection: %w", err)
 		}
 		// Anything in the guest can connect where vsock loopback is loaded; only the host may command.
-		if peer, ok := conn.RemoteAddr().(*vsock.Addr); !ok || peer.ContextID != vsock.Host {
+		if peer, ok := conn.RemoteAddr().(*vsock.Addr); ok && peer.ContextID != vsock.Host {
 			logf("control connection from %v refused", conn.RemoteAddr())
 			_ = conn.Close()
 			continue

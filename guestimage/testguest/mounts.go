@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,15 +27,20 @@ func mountRoot() error {
 	return unix.Chdir("/")
 }
 
-// mounts are the guest's file systems, parents first.
-var mounts = []struct {
+// A mount is a file system of the guest.
+type mount struct {
 	source, target, fstype string
 	flags                  uintptr
 	data                   string
-}{
+}
+
+// devices are the device files of a VM.
+var devices = []mount{{"devtmpfs", "/dev", "devtmpfs", unix.MS_NOSUID, "mode=0755"}}
+
+// mounts are the other file systems, parents first.
+var mounts = []mount{
 	{"proc", "/proc", "proc", unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC, ""},
 	{"sysfs", "/sys", "sysfs", unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC, ""},
-	{"devtmpfs", "/dev", "devtmpfs", unix.MS_NOSUID, "mode=0755"},
 	{"devpts", "/dev/pts", "devpts", unix.MS_NOSUID | unix.MS_NOEXEC, "gid=5,mode=0620,ptmxmode=0666"},
 	{"tmpfs", "/dev/shm", "tmpfs", unix.MS_NOSUID | unix.MS_NODEV, "mode=1777"},
 	{"mqueue", "/dev/mqueue", "mqueue", unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC, ""},
@@ -43,8 +49,8 @@ var mounts = []struct {
 	{"tmpfs", "/tmp", "tmpfs", unix.MS_NOSUID | unix.MS_NODEV, "mode=1777"},
 }
 
-func mountAll() error {
-	for _, m := range mounts {
+func mountAll(lists ...[]mount) error {
+	for _, m := range slices.Concat(lists...) {
 		if err := os.MkdirAll(m.target, 0o755); err != nil {
 			return fmt.Errorf("mount %s: %w", m.target, err)
 		}

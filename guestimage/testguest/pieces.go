@@ -8,12 +8,12 @@ const pieceSize = 16 << 10
 
 // pieces writes in pieces.
 type pieces struct {
-	io.ReadWriter
+	io.ReadWriteCloser
 }
 
 func (p pieces) Write(data []byte) (written int, err error) {
 	for len(data) > 0 {
-		n, err := p.ReadWriter.Write(data[:min(len(data), pieceSize)])
+		n, err := p.ReadWriteCloser.Write(data[:min(len(data), pieceSize)])
 		written += n
 		if err != nil {
 			return written, err

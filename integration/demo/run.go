@@ -12,6 +12,7 @@ import (
 
 	"kata-sysctl/guestimage/guestctl"
 	"kata-sysctl/integration/setup/assets"
+	"kata-sysctl/integration/tier"
 	"kata-sysctl/integration/vm"
 )
 
@@ -41,7 +42,7 @@ func demo(ctx context.Context, bin, kernel string, stdout io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	set, err := assets.Load(kernel)
+	set, err := assets.Load(kernel, tier.HVSock)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"kata-sysctl/integration/setup/assets"
+	"kata-sysctl/integration/tier"
 )
 
 func main() {
@@ -24,14 +25,20 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("setup", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	kernel := flags.String("kernel", assets.DefaultKernel, "series of the guest kernel: "+strings.Join(assets.KernelSeries(), ", "))
+	kernels := flags.String("kernels", assets.DefaultKernel, "series of the guest kernels, separated by commas: "+strings.Join(assets.KernelSeries(), ", "))
+	tiers := flags.String("tiers", string(tier.HVSock), "what the guests are to run on: local, hvsock, vhost")
 	refresh := flags.Bool("refresh", false, "look for newer versions of what the cache has")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
 		return 2
 	}
-	if err := setUp(ctx, assets.Config{Series: *kernel, Refresh: *refresh}, stdout, stderr); err != nil {
+	config := assets.Config{Series: strings.Split(*kernels, ","), Refresh: *refresh}
+	var err error
+	if config.Tiers, err = tier.ParseList(*tiers); err == nil {
+		err = setUp(ctx, config, stdout, stderr)
+	}
+	if err != nil {
 		fmt.Fprintln(stderr, "setup:", err)
 		return 1
 	}
@@ -44,16 +51,16 @@ func setUp(ctx context.Context, config assets.Config, stdout, stderr io.Writer) 
 	}
 	progress := newProgress(stderr)
 	config.Progress = progress
-	set, err := assets.Fetch(ctx, config)
+	packages, err := assets.Fetch(ctx, config)
 	if errors.Is(err, assets.ErrNoMirror) && os.Geteuid() == 0 { // a machine whose package lists were never fetched
 		if err := aptGet(ctx, stderr, "update"); err != nil {
 			return err
 		}
-		set, err = assets.Fetch(ctx, config)
+		packages, err = assets.Fetch(ctx, config)
 	}
 	progress.finish()
 	if err != nil {
 		return err
 	}
-	return report(stdout, set)
+	return report(stdout, packages)
 }

@@ -1,10 +1,11 @@
 package vm_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -18,49 +19,62 @@ import (
 
 	"kata-sysctl/guestimage/guestctl"
 	"kata-sysctl/integration/setup/assets"
+	"kata-sysctl/integration/tier"
 	"kata-sysctl/integration/vm"
 )
 
-// requireVM turns the skips below into failures.
-const requireVM = "KATA_SYSCTL_REQUIRE_VM"
+var (
+	kernel = flag.String("kernel", assets.DefaultKernel, "series of the guest kernel")
+	only   = flag.String("tier", "", "run the tests of this tier only: local, hvsock or vhost")
+	_      = flag.String("logs", "", "accepted as by the other VM tests; an error of a boot has the console's end in it")
+)
 
 // guest builds the test guest, or skips with the reason and its cure.
 func guest(t *testing.T) vm.Config {
 	t.Helper()
-	set, err := loadAssets()
-	if err != nil {
-		if os.Getenv(requireVM) == "1" {
-			t.Fatalf("no VM, and %s=1: %v", requireVM, err)
-		}
-		t.Skipf("no VM: %v", err)
-	}
-	config, err := vm.BuildGuest(t.Context(), set, agent(t), t.TempDir())
+	return buildGuest(t, loadAssets(t, tier.HVSock))
+}
+
+func buildGuest(t *testing.T, set *assets.Set) vm.Config {
+	t.Helper()
+	config, err := vm.BuildGuest(t.Context(), set, binary(t, "KATA_SYSCTL_AGENT", "kata-sysctl/agent"), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return config
 }
 
-func loadAssets() (*assets.Set, error) {
-	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
-		return nil, fmt.Errorf("%w; run as root: go run ./integration/setup", err)
+// loadAssets ends a test that can't have its tier.
+func loadAssets(t *testing.T, on tier.Tier) *assets.Set {
+	t.Helper()
+	if *only != "" && *only != string(on) {
+		t.Skip("not on this tier: it is a test of " + on)
 	}
-	return assets.Load(cmp.Or(os.Getenv("KATA_SYSCTL_KERNEL"), assets.DefaultKernel))
+	set, err := assets.Load(*kernel, on)
+	if on != tier.Local {
+		if _, qemuErr := exec.LookPath("qemu-system-x86_64"); qemuErr != nil {
+			err = errors.Join(err, fmt.Errorf("%w; run as root: make setup", qemuErr))
+		}
+	}
+	if err != nil {
+		on.Missing(t, err)
+	}
+	return set
 }
 
-// agent is the real one: the binary that $KATA_SYSCTL_AGENT names, or one built here.
-func agent(t *testing.T) string {
+// binary is a program of ours: the file that a variable of the environment names, or one built here.
+func binary(t *testing.T, variable, pkg string) string {
 	t.Helper()
-	if binary := os.Getenv("KATA_SYSCTL_AGENT"); binary != "" {
-		return binary
+	if file := os.Getenv(variable); file != "" {
+		return file
 	}
-	binary := filepath.Join(t.TempDir(), "kata-sysctl-agent")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "kata-sysctl/agent")
+	file := filepath.Join(t.TempDir(), filepath.Base(pkg))
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", file, pkg)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build agent: %v\n%s", err, output)
+		t.Fatalf("build %s: %v\n%s", pkg, err, output)
 	}
-	return binary
+	return file
 }
 
 func TestBoot(t *testing.T) {
@@ -79,10 +93,17 @@ func TestBoot(t *testing.T) {
 		}
 	})
 
-	t.Run("command", func(t *testing.T) { testCommand(ctx, t, machine) })
-	t.Run("containers", func(t *testing.T) { testContainers(ctx, t, machine) })
-	t.Run("shared container", func(t *testing.T) { testSharedContainer(ctx, t, machine) })
-	t.Run("interface with a dot", func(t *testing.T) { testDottedInterface(ctx, t, machine) })
+	t.Run("command", func(t *testing.T) { testCommand(ctx, t, machine.Guest) })
+	t.Run("terminal", func(t *testing.T) { testTerminal(ctx, t, machine.Guest) })
+	t.Run("modules", func(t *testing.T) {
+		// It needs bridge, which needs llc and stp: a chain, not just a neighbour.
+		if output, err := machine.Run(ctx, "modprobe", "br_netfilter"); err != nil {
+			t.Errorf("modprobe: %v %s", err, output)
+		}
+	})
+	t.Run("containers", func(t *testing.T) { testContainers(ctx, t, machine.Guest) })
+	t.Run("shared container", func(t *testing.T) { testSharedContainer(ctx, t, machine.Guest) })
+	t.Run("interface with a dot", func(t *testing.T) { testDottedInterface(ctx, t, machine.Guest) })
 	t.Run("power off", func(t *testing.T) {
 		if err := machine.PowerOff(ctx); err != nil {
 			t.Fatal(err)
@@ -90,8 +111,20 @@ func TestBoot(t *testing.T) {
 	})
 }
 
-func testCommand(ctx context.Context, t *testing.T, machine *vm.VM) {
-	result, err := machine.Exec(ctx, guestctl.Command{
+func TestMonitor(t *testing.T) {
+	config := guest(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	machine, err := vm.Boot(ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeLater(t, machine)
+	testMonitor(ctx, t, machine)
+}
+
+func testCommand(ctx context.Context, t *testing.T, guest vm.Guest) {
+	result, err := guest.Exec(ctx, guestctl.Command{
 		Argv:  []string{"sh", "-c", `cat; echo "$GREETING" >&2; exit 7`},
 		Env:   []string{"GREETING=hello"},
 		Stdin: []byte("input"),
@@ -103,18 +136,13 @@ func testCommand(ctx context.Context, t *testing.T, machine *vm.VM) {
 		t.Errorf("stdout %q, stderr %q, exit code %d; want input, hello, 7", result.Stdout, result.Stderr, result.ExitCode)
 	}
 
-	large, err := machine.Run(ctx, "sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x")
+	large, err := guest.Run(ctx, "sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x")
 	if err != nil || len(large) != 300_000 {
 		t.Errorf("%d bytes of output, %v; want 300000", len(large), err)
 	}
 
-	// It needs bridge, which needs llc and stp: a chain, not just a neighbour.
-	if output, err := machine.Run(ctx, "modprobe", "br_netfilter"); err != nil {
-		t.Errorf("modprobe: %v %s", err, output)
-	}
-
 	start := time.Now()
-	result, err = machine.Exec(ctx, guestctl.Command{Argv: []string{"sleep", "60"}, Timeout: 100 * time.Millisecond})
+	result, err = guest.Exec(ctx, guestctl.Command{Argv: []string{"sleep", "60"}, Timeout: 100 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,24 +150,56 @@ func testCommand(ctx context.Context, t *testing.T, machine *vm.VM) {
 		t.Errorf("after %v: timed out %v, exit code %d; want it killed in time", time.Since(start), result.TimedOut, result.ExitCode)
 	}
 
-	if _, err := machine.Run(ctx, "no-such-program"); !errors.As(err, new(guestctl.Error)) {
+	if _, err := guest.Run(ctx, "no-such-program"); !errors.As(err, new(guestctl.Error)) {
 		t.Errorf("run of a missing program: %v; want a guestctl.Error", err)
 	}
 }
 
-func testContainers(ctx context.Context, t *testing.T, machine *vm.VM) {
-	first := startContainer(ctx, t, machine, guestctl.Container{ID: "first"})
-	second := startContainer(ctx, t, machine, guestctl.Container{ID: "second"})
+func testTerminal(ctx context.Context, t *testing.T, guest vm.Guest) {
+	const script = `tty; stty size; read line; echo "got $line"; cat`
+	conn, err := guest.Terminal(ctx, guestctl.Terminal{Argv: []string{"sh", "-c", script}, Rows: 25, Columns: 90})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "input\n\x04"); err != nil { // Ctrl-D ends cat
+		t.Fatal(err)
+	}
+	output, err := io.ReadAll(conn) // ends with the program
+	if err := errors.Join(err, conn.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"/dev/pts/", "25 90\r\n", "got input\r\n"} {
+		if !strings.Contains(string(output), want) {
+			t.Errorf("terminal has no %q: %q", want, output)
+		}
+	}
+
+	conn, err = guest.Terminal(ctx, guestctl.Terminal{Argv: []string{"sh", "-c", `echo $$; exec sleep 60`}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, 16)
+	n, err := conn.Read(line)
+	if err := errors.Join(err, conn.Close()); err != nil {
+		t.Fatal(err)
+	}
+	// The program ends with the terminal.
+	run(ctx, t, guest, "sh", "-c", `for i in $(seq 100); do test -d /proc/$0 || exit 0; sleep .05; done; exit 1`, strings.TrimSpace(string(line[:n])))
+}
+
+func testContainers(ctx context.Context, t *testing.T, guest vm.Guest) {
+	first := startContainer(ctx, t, guest, guestctl.Container{ID: "first"})
+	second := startContainer(ctx, t, guest, guestctl.Container{ID: "second"})
 	for _, kind := range []string{"net", "ipc", "uts"} {
-		a, b, root := namespace(ctx, t, machine, first.PID, kind), namespace(ctx, t, machine, second.PID, kind), namespace(ctx, t, machine, 1, kind)
+		a, b, root := namespace(ctx, t, guest, first.PID, kind), namespace(ctx, t, guest, second.PID, kind), namespace(ctx, t, guest, 1, kind)
 		if a == b || a == root || b == root {
 			t.Errorf("%s namespaces are not distinct: first %s, second %s, guest %s", kind, a, b, root)
 		}
 	}
-	if name := run(ctx, t, machine, "runc", "exec", "first", "hostname"); name != "first" {
+	if name := run(ctx, t, guest, "runc", "exec", "first", "hostname"); name != "first" {
 		t.Errorf("hostname of the first container is %q", name)
 	}
-	sysctl, err := machine.Exec(ctx, guestctl.Command{Argv: []string{"runc", "exec", "first", "sysctl", "-w", "net.ipv4.ip_forward=1"}})
+	sysctl, err := guest.Exec(ctx, guestctl.Command{Argv: []string{"runc", "exec", "first", "sysctl", "-w", "net.ipv4.ip_forward=1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,74 +208,74 @@ func testContainers(ctx context.Context, t *testing.T, machine *vm.VM) {
 		t.Errorf("write to /proc/sys in the container: %s; want it read-only, as the OCI runtimes' default is", sysctl.Stderr)
 	}
 
-	if _, err := machine.StartContainer(ctx, guestctl.Container{ID: "first"}); err == nil {
+	if _, err := guest.StartContainer(ctx, guestctl.Container{ID: "first"}); err == nil {
 		t.Error("a second container with the id of a running one was started")
 	}
-	run(ctx, t, machine, "test", "-f", "/run/kata-containers/first/config.json") // which that attempt must not remove
+	run(ctx, t, guest, "test", "-f", "/run/kata-containers/first/config.json") // which that attempt must not remove
 
-	if err := machine.StopContainer(ctx, "second"); err != nil {
+	if err := guest.StopContainer(ctx, "second"); err != nil {
 		t.Fatal(err)
 	}
 	for _, gone := range []string{"/run/kata-containers/second", "/sys/fs/cgroup" + second.Cgroup} {
-		run(ctx, t, machine, "test", "!", "-e", gone)
+		run(ctx, t, guest, "test", "!", "-e", gone)
 	}
 }
 
-func testSharedContainer(ctx context.Context, t *testing.T, machine *vm.VM) {
+func testSharedContainer(ctx context.Context, t *testing.T, guest vm.Guest) {
 	const cgroupsPath = "kubepods-besteffort-podab_cd.slice:cri-containerd:third"
-	third := startContainer(ctx, t, machine, guestctl.Container{ID: "third", Shared: true, CgroupsPath: cgroupsPath})
+	third := startContainer(ctx, t, guest, guestctl.Container{ID: "third", Shared: true, CgroupsPath: cgroupsPath})
 	const want = "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-podab_cd.slice/cri-containerd-third.scope"
 	if third.Cgroup != want {
 		t.Errorf("cgroup %s, want %s", third.Cgroup, want)
 	}
-	if config := run(ctx, t, machine, "cat", "/run/kata-containers/third/config.json"); !strings.Contains(config, cgroupsPath) {
+	if config := run(ctx, t, guest, "cat", "/run/kata-containers/third/config.json"); !strings.Contains(config, cgroupsPath) {
 		t.Errorf("config.json lacks cgroupsPath %s:\n%s", cgroupsPath, config)
 	}
 	for _, kind := range []string{"ipc", "uts"} {
-		inode := run(ctx, t, machine, "stat", "-L", "-c", "%i", "/var/run/sandbox-ns/"+kind)
-		if got, want := namespace(ctx, t, machine, third.PID, kind), fmt.Sprintf("%s:[%s]", kind, inode); got != want {
+		inode := run(ctx, t, guest, "stat", "-L", "-c", "%i", "/var/run/sandbox-ns/"+kind)
+		if got, want := namespace(ctx, t, guest, third.PID, kind), fmt.Sprintf("%s:[%s]", kind, inode); got != want {
 			t.Errorf("container is in %s, the sandbox's is %s", got, want)
 		}
-		if namespace(ctx, t, machine, 1, kind) == namespace(ctx, t, machine, third.PID, kind) {
+		if namespace(ctx, t, guest, 1, kind) == namespace(ctx, t, guest, third.PID, kind) {
 			t.Errorf("the sandbox's %s namespace is the guest's own", kind)
 		}
 	}
-	if got, want := namespace(ctx, t, machine, third.PID, "net"), namespace(ctx, t, machine, 1, "net"); got != want {
+	if got, want := namespace(ctx, t, guest, third.PID, "net"), namespace(ctx, t, guest, 1, "net"); got != want {
 		t.Errorf("container is in %s, the guest is in %s", got, want)
 	}
 }
 
 // testDottedInterface makes sure that tests of eth0.100 have what they need.
-func testDottedInterface(ctx context.Context, t *testing.T, machine *vm.VM) {
-	container := startContainer(ctx, t, machine, guestctl.Container{ID: "dotted"})
-	run(ctx, t, machine, "modprobe", "dummy")
+func testDottedInterface(ctx context.Context, t *testing.T, guest vm.Guest) {
+	container := startContainer(ctx, t, guest, guestctl.Container{ID: "dotted"})
+	run(ctx, t, guest, "modprobe", "dummy")
 	enter := []string{"nsenter", "-t", strconv.Itoa(container.PID), "-n"}
-	run(ctx, t, machine, slices.Concat(enter, []string{"ip", "link", "add", "eth0.100", "type", "dummy"})...)
-	run(ctx, t, machine, slices.Concat(enter, []string{"test", "-d", "/proc/sys/net/ipv4/conf/eth0.100"})...)
+	run(ctx, t, guest, slices.Concat(enter, []string{"ip", "link", "add", "eth0.100", "type", "dummy"})...)
+	run(ctx, t, guest, slices.Concat(enter, []string{"test", "-d", "/proc/sys/net/ipv4/conf/eth0.100"})...)
 }
 
 // startContainer starts a container and checks that its process is in its cgroup.
-func startContainer(ctx context.Context, t *testing.T, machine *vm.VM, container guestctl.Container) *guestctl.Started {
+func startContainer(ctx context.Context, t *testing.T, guest vm.Guest, container guestctl.Container) *guestctl.Started {
 	t.Helper()
-	started, err := machine.StartContainer(ctx, container)
+	started, err := guest.StartContainer(ctx, container)
 	if err != nil {
 		t.Fatal(err)
 	}
-	procs := strings.Fields(run(ctx, t, machine, "cat", "/sys/fs/cgroup"+started.Cgroup+"/cgroup.procs"))
+	procs := strings.Fields(run(ctx, t, guest, "cat", "/sys/fs/cgroup"+started.Cgroup+"/cgroup.procs"))
 	if !slices.Contains(procs, strconv.Itoa(started.PID)) {
 		t.Errorf("processes in the cgroup of %s are %v; want %d among them", container.ID, procs, started.PID)
 	}
 	return started
 }
 
-func namespace(ctx context.Context, t *testing.T, machine *vm.VM, pid int, kind string) string {
+func namespace(ctx context.Context, t *testing.T, guest vm.Guest, pid int, kind string) string {
 	t.Helper()
-	return run(ctx, t, machine, "readlink", fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
+	return run(ctx, t, guest, "readlink", fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
 }
 
-func run(ctx context.Context, t *testing.T, machine *vm.VM, argv ...string) string {
+func run(ctx context.Context, t *testing.T, guest vm.Guest, argv ...string) string {
 	t.Helper()
-	output, err := machine.Run(ctx, argv...)
+	output, err := guest.Run(ctx, argv...)
 	if err != nil {
 		t.Fatal(err)
 	}

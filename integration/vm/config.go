@@ -22,6 +22,7 @@ type Config struct {
 	CPUs   int    // 1 when zero: under emulation, more make the boot slower
 	Append string // more kernel parameters
 	Agent  string // arguments of the agent
+	Nested bool   // the guest can run VMs itself
 
 	// Accelerator runs the guest. When empty, $KATA_SYSCTL_ACCEL says which, or else the best that works is taken.
 	Accelerator Accelerator
@@ -64,11 +65,19 @@ func (c Config) check() error {
 	return nil
 }
 
+// HybridSocket is the name of the hybrid vsock socket in a VM's own directory, and HybridCID is what the guest behind it believes its
+// CID to be.
+const (
+	HybridSocket = "vsock.sock"
+	HybridCID    = 3
+)
+
 // files are the names in a VM's own directory.
 type files struct{ dir string }
 
 func (f files) vhost() string   { return filepath.Join(f.dir, "vhost.sock") }
-func (f files) hybrid() string  { return filepath.Join(f.dir, "vsock.sock") }
+func (f files) hybrid() string  { return filepath.Join(f.dir, HybridSocket) }
+func (f files) monitor() string { return filepath.Join(f.dir, "qmp.sock") }
 func (f files) console() string { return filepath.Join(f.dir, "console.log") }
 func (f files) qemu() string    { return filepath.Join(f.dir, "qemu.log") }
 func (f files) backend() string { return filepath.Join(f.dir, "vhost.log") }
@@ -82,7 +91,7 @@ func newFiles(parent string) (files, error) {
 		return files{}, err
 	}
 	f := files{dir}
-	if n := max(len(f.vhost()), len(f.hybrid())); n > maxSocketPath {
+	if n := max(len(f.vhost()), len(f.hybrid()), len(f.monitor())); n > maxSocketPath {
 		err := fmt.Errorf("socket path below %s would have %d bytes, a unix socket holds %d: choose a shorter Config.Dir or TMPDIR",
 			dir, n, maxSocketPath)
 		return files{}, errors.Join(err, os.Remove(dir))

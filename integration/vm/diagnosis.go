@@ -10,29 +10,33 @@ import (
 // tailLines of each log are enough for a kernel panic with its stack.
 const tailLines = 40
 
-// describe adds to a boot error all that is lost when the VM's directory goes.
-func (v *VM) describe(err error) error {
+// A log is what part of a boot has said.
+type log struct {
+	what string
+	text []byte
+}
+
+// describe adds to a boot error what is lost when the VM goes.
+func describe(err error, argv []string, logs ...log) error {
 	var report strings.Builder
-	for _, log := range []struct{ what, file string }{
-		{"vhost-device-vsock", v.files.backend()},
-		{"QEMU", v.files.qemu()},
-		{"guest console", v.files.console()},
-	} {
-		if text := tail(log.file); text != "" {
-			fmt.Fprintf(&report, "\n--- %s, last lines:\n%s", log.what, text)
+	for _, l := range logs {
+		if text := tail(l.text); len(text) > 0 {
+			fmt.Fprintf(&report, "\n--- %s, last lines:\n%s", l.what, text)
 		}
 	}
-	fmt.Fprintf(&report, "\n--- command line:\n%s", shellQuote(v.argv))
+	fmt.Fprintf(&report, "\n--- command line:\n%s", shellQuote(argv))
 	return fmt.Errorf("%w%s", err, report.String())
 }
 
-func tail(file string) string {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "" // not started, so nothing to say
-	}
+// logged reads a log; a part that was not started has none.
+func logged(what, file string) log {
+	text, _ := os.ReadFile(file)
+	return log{what, text}
+}
+
+func tail(text []byte) []byte {
 	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
-	return string(bytes.Join(lines[max(0, len(lines)-tailLines):], []byte("\n")))
+	return bytes.Join(lines[max(0, len(lines)-tailLines):], []byte("\n"))
 }
 
 func shellQuote(argv []string) string {

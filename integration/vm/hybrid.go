@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// handshakeTimeout bounds one attempt: a backend asked before the guest's driver is up may never answer.
-	handshakeTimeout = time.Second
+	// handshakeTimeout bounds one attempt. A guest that listens answers, though it may be busy; vhost-device-vsock 0.3.0 may serve
+	// nobody any more after a client that did not wait for the answer.
+	handshakeTimeout = 15 * time.Second
 	// redialPause is between attempts, which fail at once while nobody listens.
 	redialPause = 25 * time.Millisecond
 	// maxReply is far above "OK 4294967295\n".

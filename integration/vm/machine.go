@@ -20,10 +20,11 @@ func (m q35) args() []string {
 	}
 }
 
-// processors are CPUs with all that the accelerator offers.
+// processors are CPUs of a model, by QEMU's name for it.
 type processors struct {
 	count int
 	accel Accelerator
+	model string
 }
 
 func (p processors) args() []string {
@@ -31,20 +32,60 @@ func (p processors) args() []string {
 	if p.accel == TCG {
 		accel += ",thread=multi"
 	}
-	return []string{"-accel", accel, "-cpu", "max", "-smp", strconv.Itoa(p.count)}
+	return []string{"-accel", accel, "-cpu", p.model, "-smp", strconv.Itoa(p.count)}
 }
 
-// vsockDevice is a vsock device served by the backend behind socket.
-type vsockDevice struct{ socket string }
+// bestModel has all that the accelerator offers. For nesting KVM offers what the machine has; emulation knows AMD's extension.
+func bestModel(accel Accelerator, nested bool) string {
+	if accel == TCG && nested {
+		return "max,+svm"
+	}
+	return "max"
+}
 
-func (v vsockDevice) args() []string {
-	return []string{"-chardev", "socket,id=vsock,path=" + escape(v.socket), "-device", "vhost-user-vsock-pci,chardev=vsock"}
+// vsockID names the vsock device to the monitor; vsockPort is the slot that it can be pulled from.
+const (
+	vsockID   = "vsock"
+	vsockPort = "vsock-port"
+)
+
+// pluggable is a PCI Express slot for one device.
+type pluggable struct{ id string }
+
+func (p pluggable) args() []string { return []string{"-device", "pcie-root-port,id=" + p.id} }
+
+// hybridVsock is a vsock device served by the backend behind socket.
+type hybridVsock struct{ socket string }
+
+func (v hybridVsock) args() []string {
+	return []string{"-chardev", "socket,id=backend,path=" + escape(v.socket), "-device", "vhost-user-vsock-pci,chardev=backend,bus=" + vsockPort + ",id=" + vsockID}
+}
+
+// kernelVsock is a vsock device served by the host's kernel, which needs /dev/vhost-vsock.
+type kernelVsock struct{ cid uint32 }
+
+func (v kernelVsock) args() []string {
+	return []string{"-device", "vhost-vsock-pci,bus=" + vsockPort + ",id=" + vsockID + ",guest-cid=" + strconv.FormatUint(uint64(v.cid), 10)}
 }
 
 // serialConsole writes the guest's ttyS0 to a file.
 type serialConsole struct{ file string }
 
 func (s serialConsole) args() []string { return []string{"-serial", "file:" + s.file} }
+
+// monitorSocket serves QEMU's machine protocol on a unix socket.
+type monitorSocket struct{ file string }
+
+func (m monitorSocket) args() []string {
+	return []string{"-chardev", "socket,id=monitor,server=on,wait=off,path=" + escape(m.file), "-mon", "chardev=monitor,mode=control"}
+}
+
+// monitorStdio serves it on standard input and output.
+type monitorStdio struct{}
+
+func (monitorStdio) args() []string {
+	return []string{"-chardev", "stdio,id=monitor,signal=off", "-mon", "chardev=monitor,mode=control"}
+}
 
 // linux boots a kernel directly.
 type linux struct{ kernel, initrd, params string }
@@ -65,10 +106,12 @@ func machine(c Config, f files, accel Accelerator) []option {
 	return []option{
 		bare{},
 		q35{c.Memory},
-		processors{c.CPUs, accel},
-		vsockDevice{f.vhost()},
+		processors{c.CPUs, accel, bestModel(accel, c.Nested)},
+		pluggable{vsockPort},
+		hybridVsock{f.vhost()},
+		monitorSocket{f.monitor()},
 		serialConsole{f.console()},
-		linux{c.Kernel, c.Initrd, kernelParams(c)},
+		linux{c.Kernel, c.Initrd, kernelParams(c.Agent, c.Append)},
 	}
 }
 
@@ -81,13 +124,13 @@ func commandLine(program string, options []option) []string {
 }
 
 // kernelParams: panic=-1 reboots at once, which ends QEMU, so a guest that fails never hangs.
-func kernelParams(c Config) string {
+func kernelParams(agent, more string) string {
 	params := []string{"console=ttyS0", "quiet", "panic=-1"}
-	if c.Agent != "" {
-		params = append(params, `kata_sysctl.agent="`+c.Agent+`"`)
+	if agent != "" {
+		params = append(params, `kata_sysctl.agent="`+agent+`"`)
 	}
-	if c.Append != "" {
-		params = append(params, c.Append)
+	if more != "" {
+		params = append(params, more)
 	}
 	return strings.Join(params, " ")
 }

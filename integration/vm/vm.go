@@ -8,27 +8,28 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"strings"
+	"strconv"
 	"sync"
 	"time"
 
 	"kata-sysctl/guestimage/guestctl"
 )
 
-// A VM is a running guest.
+// A VM is a guest that runs on this machine.
 type VM struct {
+	Guest
+	*Monitor
 	accel   Accelerator
 	files   files
 	argv    []string
 	backend *process
 	qemu    *process
+	control net.Conn // of the monitor
+	boots   int      // how often the guest has said that it listens
 	close   func() error
 }
 
-// errStopped is the cause of everything that fails because QEMU is gone.
-var errStopped = errors.New("the VM has stopped")
-
-// errBackend is its counterpart for the vsock device.
+// errBackend is the counterpart of errStopped for the vsock device.
 var errBackend = errors.New("vhost-device-vsock has stopped")
 
 // Boot starts a VM and returns when the guest answers and, unless told otherwise, its agent listens. An error carries the
@@ -59,6 +60,7 @@ func bootWith(ctx context.Context, config Config, accel Accelerator) (*VM, error
 		return nil, err
 	}
 	v := &VM{accel: accel, files: f, argv: commandLine(config.QEMU, machine(config, f, accel))}
+	v.Guest = Guest{v}
 	v.close = sync.OnceValue(v.shutdown)
 	ctx, cancel := context.WithTimeout(ctx, config.BootTimeout)
 	defer cancel()
@@ -66,7 +68,8 @@ func bootWith(ctx context.Context, config Config, accel Accelerator) (*VM, error
 		if accel == KVM && kvmGaveUp(f.qemu()) {
 			err = errors.Join(errKVM, err)
 		}
-		return nil, errors.Join(v.describe(err), v.Close())
+		err = describe(err, v.argv, logged("vhost-device-vsock", f.backend()), logged("QEMU", f.qemu()), logged("guest console", f.console()))
+		return nil, errors.Join(err, v.Close())
 	}
 	return v, nil
 }
@@ -74,7 +77,7 @@ func bootWith(ctx context.Context, config Config, accel Accelerator) (*VM, error
 func (v *VM) boot(ctx context.Context, config Config, accel Accelerator) error {
 	var err error
 	argv := append(config.Vsock[:len(config.Vsock):len(config.Vsock)],
-		"--guest-cid", "3", "--socket", v.files.vhost(), "--uds-path", v.files.hybrid())
+		"--guest-cid", strconv.Itoa(HybridCID), "--socket", v.files.vhost(), "--uds-path", v.files.hybrid())
 	if v.backend, err = startProcess(argv, v.files.backend()); err != nil {
 		return err
 	}
@@ -82,6 +85,9 @@ func (v *VM) boot(ctx context.Context, config Config, accel Accelerator) error {
 		return err
 	}
 	if v.qemu, err = startProcess(v.argv, v.files.qemu()); err != nil {
+		return err
+	}
+	if err := v.openMonitor(ctx); err != nil {
 		return err
 	}
 	if accel == KVM {
@@ -95,16 +101,26 @@ func (v *VM) boot(ctx context.Context, config Config, accel Accelerator) error {
 	if err := v.awaitGuest(ctx); err != nil {
 		return fmt.Errorf("guest control: %w", err)
 	}
-	if err := v.probe(ctx, guestctl.Port); err != nil {
-		return fmt.Errorf("guest control: %w", err)
+	return v.await(ctx, !config.WithoutAgent)
+}
+
+// openMonitor connects to QEMU's monitor, which is there before the guest runs.
+func (v *VM) openMonitor(ctx context.Context) error {
+	for {
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", v.files.monitor())
+		if err == nil {
+			v.control = conn
+			v.Monitor, err = newMonitor(ctx, conn)
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("open the monitor: %w (last attempt: %w)", context.Cause(ctx), err)
+		case <-v.qemu.done:
+			return fmt.Errorf("open the monitor: %w", errStopped)
+		case <-time.After(5 * time.Millisecond):
+		}
 	}
-	if config.WithoutAgent {
-		return nil
-	}
-	if err := v.probe(ctx, AgentPort); err != nil {
-		return fmt.Errorf("agent: %w", err)
-	}
-	return nil
 }
 
 // watchKVM ends a boot under KVM that will never come to anything.
@@ -139,7 +155,7 @@ func (v *VM) awaitBackend(ctx context.Context) error {
 }
 
 // listening is what the guest's init prints when its control port is open.
-var listening = fmt.Appendf(nil, "testguest: control on vsock port %d", guestctl.Port)
+var listening = fmt.Appendf(nil, "testguest: control on port %d", guestctl.Port)
 
 // awaitGuest waits until the guest says that it listens. Dialling before that works as a rule, but vhost-device-vsock 0.3.0 now and
 // then serves nobody any more after a connection that came and went while the guest did not answer.
@@ -149,7 +165,8 @@ func (v *VM) awaitGuest(ctx context.Context) error {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if bytes.Contains(console, listening) {
+		if bytes.Count(console, listening) > v.boots {
+			v.boots++
 			return nil
 		}
 		select {
@@ -162,13 +179,24 @@ func (v *VM) awaitGuest(ctx context.Context) error {
 	}
 }
 
-func (v *VM) probe(ctx context.Context, port uint32) error {
-	conn, err := v.Dial(ctx, port)
-	if err != nil {
-		return err
-	}
-	return conn.Close()
+// Reboot resets the guest and waits until its agent answers again.
+func (v *VM) Reboot(ctx context.Context) error {
+	return v.reboot(ctx, func(ctx context.Context) error {
+		if err := v.awaitGuest(ctx); err != nil {
+			return err
+		}
+		return v.await(ctx, true)
+	})
 }
+
+// Kill ends the guest as a crash of QEMU does.
+func (v *VM) Kill(context.Context) error { return v.qemu.stop() }
+
+// KillBackend ends vhost-device-vsock, as a crash does.
+func (v *VM) KillBackend() error { return v.backend.stop() }
+
+// CommandLine is that of QEMU, for a shell.
+func (v *VM) CommandLine() string { return shellQuote(v.argv) }
 
 // Hybrid is the path of the hybrid vsock socket.
 func (v *VM) Hybrid() string { return v.files.hybrid() }
@@ -176,17 +204,17 @@ func (v *VM) Hybrid() string { return v.files.hybrid() }
 // Console is the path of the guest's console log.
 func (v *VM) Console() string { return v.files.console() }
 
+// ReadConsole returns what the guest's console has logged so far.
+func (v *VM) ReadConsole(context.Context) ([]byte, error) { return os.ReadFile(v.files.console()) }
+
 // Accelerator is what runs the guest.
 func (v *VM) Accelerator() Accelerator { return v.accel }
 
 // PID is the process id of QEMU.
 func (v *VM) PID() int { return v.qemu.cmd.Process.Pid }
 
-// Done is closed when the VM has stopped, for whatever reason.
-func (v *VM) Done() <-chan struct{} { return v.qemu.done }
-
-// Dial connects to a vsock port of the guest. It tries until it succeeds, the VM stops or ctx ends.
-func (v *VM) Dial(ctx context.Context, port uint32) (net.Conn, error) {
+// dial implements host.
+func (v *VM) dial(ctx context.Context, port uint32) (net.Conn, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -201,67 +229,11 @@ func (v *VM) Dial(ctx context.Context, port uint32) (net.Conn, error) {
 	return dialHybrid(ctx, v.files.hybrid(), port)
 }
 
-// Control opens a control connection; each may carry one request at a time.
-func (v *VM) Control(ctx context.Context) (*guestctl.Client, error) {
-	conn, err := v.Dial(ctx, guestctl.Port)
-	if err != nil {
-		return nil, err
-	}
-	return guestctl.NewClient(conn), nil
-}
+// stopped implements host.
+func (v *VM) stopped() <-chan struct{} { return v.qemu.done }
 
-// Exec runs a command in the guest's root namespaces.
-func (v *VM) Exec(ctx context.Context, command guestctl.Command) (*guestctl.Result, error) {
-	return call(ctx, v, func(c *guestctl.Client) (*guestctl.Result, error) { return c.Run(ctx, command) })
-}
-
-// Run runs a command that has to succeed, and returns its output.
-func (v *VM) Run(ctx context.Context, argv ...string) (string, error) {
-	result, err := v.Exec(ctx, guestctl.Command{Argv: argv})
-	if err != nil {
-		return "", err
-	}
-	if result.ExitCode != 0 {
-		return "", fmt.Errorf("run %q in guest: exit status %d: %s", argv, result.ExitCode, strings.TrimSpace(string(result.Stderr)))
-	}
-	return string(result.Stdout), nil
-}
-
-// StartContainer starts a container in the guest.
-func (v *VM) StartContainer(ctx context.Context, container guestctl.Container) (*guestctl.Started, error) {
-	return call(ctx, v, func(c *guestctl.Client) (*guestctl.Started, error) { return c.StartContainer(ctx, container) })
-}
-
-// StopContainer kills and removes a container of the guest.
-func (v *VM) StopContainer(ctx context.Context, id string) error {
-	_, err := call(ctx, v, func(c *guestctl.Client) (struct{}, error) { return struct{}{}, c.StopContainer(ctx, id) })
-	return err
-}
-
-// PowerOff powers the guest off and waits for QEMU to end.
-func (v *VM) PowerOff(ctx context.Context) error {
-	_, err := call(ctx, v, func(c *guestctl.Client) (struct{}, error) { return struct{}{}, c.PowerOff(ctx) })
-	if err != nil {
-		return err
-	}
-	select {
-	case <-v.qemu.done:
-		return v.qemu.err
-	case <-ctx.Done():
-		return fmt.Errorf("power off guest: %w", context.Cause(ctx))
-	}
-}
-
-// call makes one request over a connection of its own.
-func call[T any](ctx context.Context, v *VM, request func(*guestctl.Client) (T, error)) (T, error) {
-	client, err := v.Control(ctx)
-	if err != nil {
-		var none T
-		return none, err
-	}
-	reply, err := request(client)
-	return reply, errors.Join(err, client.Close())
-}
+// reason implements host.
+func (v *VM) reason() error { return v.qemu.err }
 
 // Close kills the VM, waits for its processes and removes its directory. It may be called again.
 func (v *VM) Close() error { return v.close() }
@@ -272,6 +244,9 @@ func (v *VM) shutdown() error {
 		if p != nil {
 			errs = append(errs, p.stop())
 		}
+	}
+	if v.control != nil {
+		errs = append(errs, v.control.Close())
 	}
 	errs = append(errs, os.RemoveAll(v.files.dir))
 	if err := errors.Join(errs...); err != nil {

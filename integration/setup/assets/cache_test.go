@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"kata-sysctl/integration/tier"
 )
 
 // filled makes a cache with one component, as a fetch leaves it.
@@ -98,7 +100,33 @@ func TestPruneKeepsWhatIsInUse(t *testing.T) {
 }
 
 func TestUnknownSeries(t *testing.T) {
-	if _, err := components("5.10"); err == nil || !strings.Contains(err.Error(), "6.1, 6.12, 7.x") {
+	if _, err := components("5.10", tier.HVSock); err == nil || !strings.Contains(err.Error(), "6.1, 6.12, 7.x") {
 		t.Errorf("components(5.10): %v; want the choices named", err)
+	}
+}
+
+func TestComponents(t *testing.T) {
+	for _, test := range []struct {
+		series []string
+		tiers  []tier.Tier
+		want   string
+	}{
+		{[]string{"6.1"}, []tier.Tier{tier.Local}, "kernel-6.1 runc busybox"},
+		{[]string{"6.1"}, []tier.Tier{tier.HVSock}, "kernel-6.1 runc busybox vhost-device-vsock"},
+		{[]string{"6.1"}, []tier.Tier{tier.VHost}, "kernel-6.1 runc busybox vhost-device-vsock kernel-6.12 qemu"},
+		{[]string{"6.12"}, []tier.Tier{tier.VHost}, "kernel-6.12 runc busybox vhost-device-vsock qemu"},
+		{[]string{"6.1", "6.12"}, []tier.Tier{tier.Local, tier.HVSock}, "kernel-6.1 runc busybox vhost-device-vsock kernel-6.12"},
+	} {
+		wanted, err := Config{Series: test.series, Tiers: test.tiers}.components()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, w := range wanted {
+			names = append(names, w.name)
+		}
+		if got := strings.Join(names, " "); got != test.want {
+			t.Errorf("%v on %v needs %s, want %s", test.series, test.tiers, got, test.want)
+		}
 	}
 }

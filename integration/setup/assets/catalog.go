@@ -3,6 +3,8 @@ package assets
 import (
 	"fmt"
 	"strings"
+
+	"kata-sysctl/integration/tier"
 )
 
 // A component is a group of packages of one suite that is unpacked into one tree.
@@ -15,6 +17,10 @@ type component struct {
 
 // DefaultKernel is the kernel series of the VM tests.
 const DefaultKernel = "6.12"
+
+// nodeKernel is that of the node, whatever the guest's is: not every kernel's KVM works on a processor that is emulated. That
+// of 7.3 panics with its stack corrupted.
+const nodeKernel = "6.12"
 
 // kernels are the guest kernels by series. A series is what a suite has now, so the last one moves.
 var kernels = []component{
@@ -38,6 +44,18 @@ var (
 	busybox          = component{name: "busybox", suite: "trixie", packages: []string{"busybox-static"}}
 )
 
+// nodeHypervisor is for the node of the vhost tier: QEMU with its firmware and all the libraries it is linked with. Those
+// are named one by one, since what QEMU's package depends on is twice as much.
+var nodeHypervisor = component{name: "qemu", suite: "trixie", packages: []string{
+	"qemu-system-x86", "qemu-system-data", "seabios",
+	"libaio1t64", "libatomic1", "libblkid1", "libbpf1", "libc6", "libcap2", "libcapstone5", "libdaxctl1", "libelf1t64", "libfdt1",
+	"libffi8", "libfuse3-4", "libgcc-s1", "libglib2.0-0t64", "libgmp10", "libgnutls30t64", "libhogweed6t64", "libibverbs1", "libidn2-0",
+	"libjpeg62-turbo", "libkmod2", "libmount1", "libndctl6", "libnettle8t64", "libnl-3-200", "libnl-route-3-200", "libnuma1",
+	"libp11-kit0", "libpcre2-8-0", "libpixman-1-0", "libpmem1", "libpng16-16t64", "librdmacm1t64", "libsasl2-2", "libseccomp2",
+	"libselinux1", "libslirp0", "libssl3t64", "libtasn1-6", "libudev1", "libunistring5", "liburing2", "libuuid1", "libvdeplug2t64",
+	"libzstd1", "zlib1g",
+}}
+
 // KernelSeries lists the series that can be asked for, oldest first.
 func KernelSeries() []string {
 	var series []string
@@ -47,12 +65,35 @@ func KernelSeries() []string {
 	return series
 }
 
-// components are all that a kernel series needs.
-func components(series string) ([]component, error) {
+// components are all that a kernel series needs on a tier. The local one has a kernel of its own, but the image needs one.
+func components(series string, on tier.Tier) ([]component, error) {
+	guest, err := kernelOf(series)
+	if err != nil {
+		return nil, err
+	}
+	wanted := []component{guest, containerRuntime, busybox}
+	if on == tier.Local {
+		return wanted, nil
+	}
+	wanted = append(wanted, vsockDevice)
+	if on == tier.HVSock {
+		return wanted, nil
+	}
+	if series != nodeKernel {
+		node, err := kernelOf(nodeKernel)
+		if err != nil {
+			return nil, err
+		}
+		wanted = append(wanted, node)
+	}
+	return append(wanted, nodeHypervisor), nil
+}
+
+func kernelOf(series string) (component, error) {
 	for _, k := range kernels {
 		if k.name == kernelPrefix+series {
-			return []component{k, vsockDevice, containerRuntime, busybox}, nil
+			return k, nil
 		}
 	}
-	return nil, fmt.Errorf("no kernel series %q: choose one of %s", series, strings.Join(KernelSeries(), ", "))
+	return component{}, fmt.Errorf("no kernel series %q: choose one of %s", series, strings.Join(KernelSeries(), ", "))
 }

@@ -7,12 +7,15 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"kata-sysctl/integration/tier"
 )
 
 // Config says what to fetch.
 type Config struct {
-	Series   string // of the kernel; DefaultKernel when empty
-	Refresh  bool   // look for newer versions of what the cache has
+	Series   []string // of the kernels
+	Tiers    []tier.Tier
+	Refresh  bool // look for newer versions of what the cache has
 	Progress Progress
 }
 
@@ -24,12 +27,9 @@ type Progress interface {
 	Fetched(bytes int64)
 }
 
-// Fetch brings the cache up to date, fetching only what it lacks, and returns what it then holds.
-func Fetch(ctx context.Context, c Config) (*Set, error) {
-	if c.Series == "" {
-		c.Series = DefaultKernel
-	}
-	wanted, err := components(c.Series)
+// Fetch brings the cache up to date, fetching only what it lacks, and returns what it then holds of what was asked for.
+func Fetch(ctx context.Context, c Config) ([]Package, error) {
+	wanted, err := c.components()
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +56,28 @@ func Fetch(ctx context.Context, c Config) (*Set, error) {
 		if err := f.fetch(ctx, missing); err != nil {
 			return nil, fmt.Errorf("fetch assets: %w", err)
 		}
+		m = f.manifest
 	}
-	return load(dir, c.Series, wanted)
+	return m.packages(wanted), nil
+}
+
+// components are what all the kernels need on all the tiers, each once.
+func (c Config) components() ([]component, error) {
+	var all []component
+	for _, series := range c.Series {
+		for _, on := range c.Tiers {
+			wanted, err := components(series, on)
+			if err != nil {
+				return nil, err
+			}
+			for _, w := range wanted {
+				if !slices.ContainsFunc(all, func(have component) bool { return have.name == w.name }) {
+					all = append(all, w)
+				}
+			}
+		}
+	}
+	return all, nil
 }
 
 // workPattern names the directories that packages are downloaded to and unpacked in.

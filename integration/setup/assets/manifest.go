@@ -76,6 +76,17 @@ func (m manifest) find(component string) (entry, bool) {
 	return entry{}, false
 }
 
+// packages are those of components that are there.
+func (m manifest) packages(of []component) []Package {
+	var all []Package
+	for _, c := range of {
+		if e, ok := m.find(c.name); ok {
+			all = append(all, e.Packages...)
+		}
+	}
+	return all
+}
+
 func (m *manifest) put(e entry) {
 	for i := range m.Entries {
 		if m.Entries[i].Component == e.Component {

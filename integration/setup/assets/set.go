@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
+
+	"kata-sysctl/integration/tier"
 )
 
 // ErrMissing is returned when the cache lacks something.
@@ -21,22 +24,34 @@ type Set struct {
 	LibraryRoots []string // where Runc's libraries are
 	Busybox      string
 
+	Node Node // empty but on the vhost tier
+
 	Packages []Package
 }
 
-// Load returns what the cache holds for a kernel series, verified. It fetches nothing.
-func Load(series string) (*Set, error) {
+// A Node is what a VM needs, beyond that, to run VMs itself.
+type Node struct {
+	Kernel  string
+	Modules string
+
+	QEMU        string
+	LibraryRoot string   // where QEMU's libraries are
+	Firmware    []string // that QEMU needs to boot a Linux kernel
+}
+
+// Load returns what the cache holds for a kernel series on a tier, verified. It fetches nothing.
+func Load(series string, on tier.Tier) (*Set, error) {
 	dir, err := Dir()
 	if err != nil {
 		return nil, err
 	}
-	wanted, err := components(series)
+	wanted, err := components(series, on)
 	if err != nil {
 		return nil, err
 	}
 	set, err := load(dir, series, wanted)
 	if err != nil {
-		return nil, fmt.Errorf("load assets for kernel %s: %w; run: go run ./integration/setup --kernel %s", series, err, series)
+		return nil, fmt.Errorf("load assets for kernel %s: %w; run: go run ./integration/setup --kernels %s --tiers %s", series, err, series, on)
 	}
 	return set, nil
 }
@@ -65,9 +80,6 @@ func load(dir, series string, wanted []component) (*Set, error) {
 
 // locate finds the files of a component in its tree.
 func (s *Set) locate(c component, tree string) error {
-	if c.kernel {
-		return s.locateKernel(tree)
-	}
 	var err error
 	switch c.name {
 	case vsockDevice.name:
@@ -77,17 +89,28 @@ func (s *Set) locate(c component, tree string) error {
 		s.Runc, err = one(tree, "usr/sbin/runc", "usr/bin/runc")
 	case busybox.name:
 		s.Busybox, err = one(tree, "usr/bin/busybox", "bin/busybox")
+	case nodeHypervisor.name:
+		err = s.Node.locateQEMU(tree)
+	default:
+		err = s.locateKernel(strings.TrimPrefix(c.name, kernelPrefix), tree)
 	}
 	return err
 }
 
-func (s *Set) locateKernel(tree string) error {
-	var err error
-	if s.Kernel, err = one(tree, "boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz"); err != nil {
+// locateKernel finds a kernel of the guest's, the node's or both.
+func (s *Set) locateKernel(series, tree string) error {
+	kernel, err := one(tree, "boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz")
+	if err != nil {
 		return err
 	}
 	modules, err := one(tree, "usr/lib/modules/*/kernel", "lib/modules/*/kernel")
-	s.Modules = filepath.Dir(modules)
+	modules = filepath.Dir(modules)
+	if series == s.Series {
+		s.Kernel, s.Modules = kernel, modules
+	}
+	if series == nodeKernel {
+		s.Node.Kernel, s.Node.Modules = kernel, modules
+	}
 	return err
 }
 
@@ -105,6 +128,25 @@ func locateVsock(tree string) ([]string, error) {
 		return nil, err
 	}
 	return []string{loader, "--library-path", filepath.Dir(libc), program}, nil
+}
+
+// firmware is what QEMU loads on the way to a kernel that is given by -kernel: the BIOS, the loader, and a helper of KVM's.
+var firmware = []string{"usr/share/seabios/bios-256k.bin", "usr/share/qemu/linuxboot_dma.bin", "usr/share/qemu/kvmvapic.bin"}
+
+func (n *Node) locateQEMU(tree string) error {
+	var err error
+	if n.QEMU, err = one(tree, "usr/bin/qemu-system-x86_64"); err != nil {
+		return err
+	}
+	n.LibraryRoot = tree
+	for _, name := range firmware {
+		file, err := one(tree, name)
+		if err != nil {
+			return err
+		}
+		n.Firmware = append(n.Firmware, file)
+	}
+	return nil
 }
 
 // one returns the file that the first pattern with a match leads to.
