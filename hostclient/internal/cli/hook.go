@@ -57,7 +57,7 @@ func (s *session) runHook(cmd *cobra.Command, mode sysctld.Mode) error {
 	}
 	err = &HookError{Container: state.ID, Err: err}
 	late, notStarted := errors.AsType[*ocihook.NotStartedError](err)
-	if task.Mode == sysctld.Warn || notStarted && late.Role == sandbox.Pod {
+	if task.Mode == sysctld.Warn || notStarted && late.Role == sandbox.Pod || is[*ocihook.ForeignError](err) {
 		fmt.Fprintln(s.stderr, "hostclient: warning: "+line(err))
 		return nil
 	}
@@ -89,9 +89,17 @@ func (s *session) perform(ctx context.Context, task ocihook.Task) error {
 }
 
 func (s *session) awaitVM(ctx context.Context, task ocihook.Task) (sandbox.Endpoint, error) {
+	host := s.address.host
+	if host.Contained(task.Pid) {
+		endpoint, err := host.Endpoint(ctx, task.Sandbox)
+		if is[*sandbox.NoEndpointError](err) {
+			return endpoint, &ocihook.ForeignError{Pid: task.Pid, Err: err}
+		}
+		return endpoint, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, startGrace)
 	defer cancel()
-	endpoint, err := s.address.host.Await(ctx, task.Sandbox)
+	endpoint, err := host.Await(ctx, task.Sandbox)
 	if is[*sandbox.NoEndpointError](err) && task.Role != sandbox.Member {
 		return endpoint, &ocihook.NotStartedError{Sandbox: task.Sandbox, Role: task.Role, Err: err}
 	}

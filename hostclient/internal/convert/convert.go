@@ -78,13 +78,19 @@ type podConversion struct {
 }
 
 func (p *podConversion) run() (removed, left []Container) {
-	list := field(field(p.pod.Template, "spec"), "initContainers")
+	spec, alias := behind(field(p.pod.Template, "spec"), nil)
+	list, alias := behind(field(spec, "initContainers"), alias)
 	if list == nil || list.Kind != yaml.SequenceNode {
 		return nil, nil
 	}
 	var gone []*yaml.Node
 	for _, item := range list.Content {
-		c := p.look(item)
+		target, alias := behind(item, alias)
+		c := p.look(target)
+		if alias != nil {
+			why := "what it stands for may be used elsewhere: write it out here"
+			c.InTheWay = append(c.InTheWay, Statement{Pos: sysctld.Position{File: p.file, Line: alias.Line}, Text: "*" + alias.Value, Why: why})
+		}
 		if len(c.InTheWay) == 0 {
 			gone, removed = append(gone, item), append(removed, c)
 		} else {
@@ -136,6 +142,14 @@ func compact(line sysctld.Line) string {
 		dash = "-"
 	}
 	return dash + line.Key + "=" + line.Value
+}
+
+// behind follows an alias to what it stands for, and returns it too: itself, or the one that led there before.
+func behind(n, before *yaml.Node) (node, alias *yaml.Node) {
+	if n == nil || n.Kind != yaml.AliasNode {
+		return n, before
+	}
+	return n.Alias, n
 }
 
 // field is the value of a mapping's key; nil where there is none.

@@ -208,6 +208,26 @@ func TestAnchorsStay(t *testing.T) {
 	}
 }
 
+// What stands behind an alias may be used elsewhere: it stays, and that is said.
+func TestConvertLeavesAliases(t *testing.T) {
+	const anchored = "x-init:\n- &c {name: init, command: [sysctl, -w, vm.a=1]}\nx-list: &l\n- {name: init, command: [sysctl, -w, vm.a=1]}\nx-spec: &s\n  initContainers:\n  - {name: init, command: [sysctl, -w, vm.a=1]}\n"
+	for alias, in := range map[string]string{
+		"*c": anchored + "kind: Pod\nmetadata: {name: p}\nspec:\n  initContainers:\n  - *c\n  containers: []\n",
+		"*l": anchored + "kind: Pod\nmetadata: {name: p}\nspec:\n  initContainers: *l\n  containers: []\n",
+		"*s": anchored + "kind: Pod\nmetadata: {name: p}\nspec: *s\n",
+	} {
+		r, err := convert.Convert("in", in)
+		if err != nil || r.Text != in || len(r.Removed) != 0 || len(r.Left) != 1 || len(r.Left[0].Settings) != 1 || !strings.Contains(account(r), fmt.Sprintf("%q: what it stands for may be used elsewhere", alias)) {
+			t.Errorf("%s: got %v\n%s%s", alias, err, account(r), r.Text)
+		}
+	}
+	// The template of two workloads.
+	in := "kind: List\nitems:\n- kind: Deployment\n  metadata: {name: a}\n  spec:\n    template: &t\n      metadata: {name: p}\n      spec:\n        initContainers:\n        - name: init\n          command: [sysctl, -w, vm.a=1]\n        containers: []\n- kind: Deployment\n  metadata: {name: b}\n  spec:\n    template: *t\n"
+	if r, err := convert.Convert("in", in); err != nil || r.Text != in || len(r.Left) != 2 {
+		t.Errorf("got %v\n%s%s", err, account(r), r.Text)
+	}
+}
+
 // What can't be taken out without changing more is not taken out: here the spec would become null.
 func TestConvertVerifies(t *testing.T) {
 	r, err := convert.Convert("in", "kind: Pod\nspec:\n  initContainers:\n  - command: [sysctl, -w, vm.a=1]\n")

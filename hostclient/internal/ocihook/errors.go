@@ -24,6 +24,18 @@ func (e *NotStartedError) Error() string {
 
 func (e *NotStartedError) Unwrap() error { return e.Err }
 
+// ForeignError is a container that asks for settings and runs without Kata.
+type ForeignError struct {
+	Pid int
+	Err error // where was looked for a sandbox
+}
+
+func (e *ForeignError) Error() string {
+	return fmt.Sprintf("it does not run with Kata: process %d is its own and no hypervisor, and %s; its annotation is not applied", e.Pid, e.Err)
+}
+
+func (e *ForeignError) Unwrap() error { return e.Err }
+
 // TooEarlyError is settings of namespaces that are not made yet, and that no later call of the hook will set.
 type TooEarlyError struct {
 	Keys []string

@@ -12,6 +12,7 @@ import (
 type Task struct {
 	Sandbox sandbox.ID
 	Role    sandbox.Role
+	Pid     int            // of the state
 	Lines   []sysctld.Line // none if there is nothing to do
 	Mode    sysctld.Mode
 }
@@ -29,7 +30,7 @@ func (e *ModeError) Error() string {
 // the mode, which is that of the annotation or else mode. Its errors are of type *sandbox.BundleError, *ModeError, *sysctld.Malformed, *sandbox.IDError
 // and *sandbox.RoleError.
 func Plan(state State, mode sysctld.Mode) (Task, error) {
-	task := Task{Mode: mode}
+	task := Task{Pid: state.Pid, Mode: mode}
 	annotations, err := annotationsOf(state)
 	if err != nil {
 		return task, err

@@ -10,6 +10,7 @@ import (
 // State is what is of use in the state of a container, as the runtime tells it.
 type State struct {
 	ID          string            `json:"id"`
+	Pid         int               `json:"pid"` // with Kata the VMM's, else the container's own
 	Bundle      string            `json:"bundle"`
 	Annotations map[string]string `json:"annotations"`
 }
