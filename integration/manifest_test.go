@@ -219,7 +219,6 @@ net/core/somaxconn = 8192
 func TestBadFiles(t *testing.T) {
 	ctx := begin(t)
 	c := startContainer(t, ctx, guestctl.Container{ID: "bad-files"})
-	before := c.sysctls("net/core/somaxconn", "net/ipv4/tcp_fin_timeout")
 	dir := folder(t, ctx)
 	for _, test := range []struct {
 		name, text string
@@ -234,6 +233,7 @@ func TestBadFiles(t *testing.T) {
 		{"no.yaml", "kind: Pod\n  name: web\n", "2", "no YAML"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			before := c.sysctls("net/core/somaxconn", "net/ipv4/tcp_fin_timeout")
 			file := dir + "/" + test.name
 			write(t, ctx, file, test.text)
 			code, _, stderr := hostclient(t, ctx, "apply", "--container", c.id, "-f", file)
