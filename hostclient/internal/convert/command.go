@@ -24,6 +24,10 @@ const harmlessOptions = "eulx"
 
 // container reads what an init container does.
 func (s *script) container(item *yaml.Node) {
+	if merge := field(item, "<<"); merge != nil {
+		s.complain(merge.Line, "<<", "merge keys are not read: write the fields out")
+		return
+	}
 	if restart := field(item, "restartPolicy"); restart != nil {
 		s.complain(restart.Line, "restartPolicy: "+scalar(restart), "it is a sidecar that goes on running")
 		return

@@ -221,6 +221,11 @@ func TestConvertLeavesAliases(t *testing.T) {
 			t.Errorf("%s: got %v\n%s%s", alias, err, account(r), r.Text)
 		}
 	}
+	// A merge key can bring in anything, such as a restartPolicy.
+	merged := "x-base: &b {restartPolicy: Always}\nkind: Pod\nmetadata:\n  name: p\nspec:\n  initContainers:\n  - <<: *b\n    name: init\n    command: [sysctl, -w, vm.a=1]\n  containers: []\n"
+	if r, err := convert.Convert("in", merged); err != nil || r.Text != merged || len(r.Left) != 1 || !strings.Contains(account(r), "merge keys are not read") {
+		t.Errorf("got %v\n%s%s", err, account(r), r.Text)
+	}
 	// The template of two workloads.
 	in := "kind: List\nitems:\n- kind: Deployment\n  metadata: {name: a}\n  spec:\n    template: &t\n      metadata: {name: p}\n      spec:\n        initContainers:\n        - name: init\n          command: [sysctl, -w, vm.a=1]\n        containers: []\n- kind: Deployment\n  metadata: {name: b}\n  spec:\n    template: *t\n"
 	if r, err := convert.Convert("in", in); err != nil || r.Text != in || len(r.Left) != 2 {
