@@ -84,9 +84,10 @@ func (h host) tryHook(ctx context.Context, as runtime, container string, annotat
 }
 
 func TestHook(t *testing.T) {
+	beginAlone(t, hybridSocket)
 	for _, as := range runtimes {
 		t.Run(as.name, func(t *testing.T) {
-			ctx := begin(t, hybridSocket)
+			ctx := begin(t)
 			pod := startContainer(t, ctx, guestctl.Container{ID: "hook-pod", Shared: true})
 			before := pod.sysctls("net/core/somaxconn", "kernel/shmmax", "vm/max_map_count")
 			putBack(t, "net.core.somaxconn="+before[0], "kernel.shmmax="+before[1], "vm.max_map_count="+before[2])
