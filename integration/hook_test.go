@@ -135,7 +135,7 @@ func TestHookWhileGuestBoots(t *testing.T) {
 	ctx := beginAlone(t, hybridSocket)
 	tries := 1
 	if !guests.has(patientVsock) {
-		tries = 4 // see TestGuestStillBooting
+		tries = 4 // a client that gives up on a guest which does not answer yet may leave the device stuck
 	}
 	for try := 1; ; try++ {
 		err := hookWhileGuestBoots(t, ctx)
