@@ -37,7 +37,7 @@ func (t *tries) dial(ctx context.Context, _ string) (net.Conn, error) {
 		return nil, err
 	}
 	t.failed(errSilent) // until the first frame shows otherwise
-	return &greeting{Conn: conn, failed: t.failed}, nil
+	return newGreeting(conn, t.failed), nil
 }
 
 // failed notes why a try failed. A try that was merely cut short says less than the one before it.
