@@ -21,6 +21,7 @@ type testNode struct {
 	init          string
 	busybox       string
 	hostclient    string
+	programs      []string
 	qemu          string
 	libraryRoots  []string
 	firmware      []string
@@ -47,6 +48,7 @@ func newTestNodeCommand() *cobra.Command {
 	flags.StringVar(&node.init, "init", "", "static init (go build ./guestimage/testguest)")
 	flags.StringVar(&node.busybox, "busybox", "", "static busybox")
 	flags.StringVar(&node.hostclient, "hostclient", "", "static hostclient")
+	flags.StringArrayVar(&node.programs, "program", nil, "another static program, for /usr/bin (repeat)")
 	flags.StringVar(&node.qemu, "qemu", "", "QEMU")
 	flags.StringArrayVar(&node.libraryRoots, "library-root", nil, "unpacked package with libraries of QEMU (repeat)")
 	flags.StringArrayVar(&node.firmware, "firmware", nil, "file that QEMU loads into the guest (repeat)")
@@ -74,13 +76,16 @@ func (n *testNode) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = addPrograms(&image, machine, []program{
+	programs := []program{
 		{"init", n.init, "init", nil},
 		{"busybox", n.busybox, "usr/lib/busybox/busybox", nil},
 		{"hostclient", n.hostclient, "usr/bin/hostclient", nil},
 		{"qemu", n.qemu, "usr/bin/qemu-system-x86_64", n.libraryRoots},
-	})
-	if err != nil {
+	}
+	for _, file := range n.programs {
+		programs = append(programs, program{"program", file, path.Join("usr/bin", filepath.Base(file)), nil})
+	}
+	if err := addPrograms(&image, machine, programs); err != nil {
 		return err
 	}
 	if err := n.addData(&image); err != nil {

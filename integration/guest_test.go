@@ -80,11 +80,11 @@ func beginAlone(t *testing.T, needs ...need) context.Context {
 	return ctx
 }
 
-// startOwn starts a guest that ends with the test.
-func startOwn(t *testing.T, ctx context.Context) guest {
+// startOwn starts a guest that ends with the test, with so many MiB of memory or, for 0, as much as usual.
+func startOwn(t *testing.T, ctx context.Context, memory int) guest {
 	t.Helper()
 	began := time.Now()
-	own, err := guests.start(ctx)
+	own, err := guests.start(ctx, memory)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -227,7 +227,7 @@ type fleetReply struct {
 // TestHookHostOfTwoSandboxes finds two guests by what is on the host: one of the Go runtime and one of runtime-rs, which is killed at last.
 func TestHookHostOfTwoSandboxes(t *testing.T) {
 	ctx := begin(t, hybridSocket)
-	own := startOwn(t, ctx)
+	own := startOwn(t, ctx, 0)
 	h := newHost(t)
 	h.mustLink(shared, "run/vc/vm/"+sandboxID+"/clh.sock")
 	h.serveShim("run/vc/sbs/"+sandboxID+"/shim-monitor.sock", "hvsock:///run/vc/vm/"+sandboxID+"/clh.sock:1024")

@@ -107,7 +107,7 @@ func build(dir string) error {
 // startShared starts the guest of most tests, says what it is, and remembers its sysctls as they are after the boot.
 func startShared(ctx context.Context) (guest, error) {
 	began := time.Now()
-	g, err := guests.start(ctx)
+	g, err := guests.start(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +120,6 @@ func startShared(ctx context.Context) (guest, error) {
 		g.Close()
 		return nil, err
 	}
-	fmt.Printf("guest: tier %s, kernel %.40s, %s, agent answers after %.1f s, %d sysctls\n", on, version[:len(version)-1], guests.how(), took.Seconds(), len(bootState))
+	fmt.Printf("guest: tier %s, kernel %.40s, %s, %.1f s in all, %d sysctls\n", on, version[:len(version)-1], guests.how(), took.Seconds(), len(bootState))
 	return g, nil
 }

@@ -21,7 +21,7 @@ import (
 
 // A starter is what a tier is to the tests: it starts guests, and runs hostclient where these can be reached from.
 type starter interface {
-	start(context.Context) (guest, error)
+	start(ctx context.Context, memory int) (guest, error) // MiB; as usual when 0
 	has(need) bool
 	how() string // what runs the guests
 
@@ -51,7 +51,7 @@ func start(ctx context.Context, dir string) (starter, error) {
 		return nil, fmt.Errorf("%w; run as root: make setup", err)
 	}
 	if on == tier.HVSock {
-		return &hvsock{config: config}, nil
+		return &hvsock{config: config, dir: dir}, nil
 	}
 	return newVHost(ctx, set, config, dir)
 }
@@ -99,7 +99,7 @@ func localPolicy() (string, error) {
 	return version + head + rules, nil
 }
 
-func (l *local) start(ctx context.Context) (guest, error) { return vm.StartLocal(ctx, l.config) }
+func (l *local) start(ctx context.Context, _ int) (guest, error) { return vm.StartLocal(ctx, l.config) }
 
 func (l *local) startEarly(context.Context, func(string)) (guest, error) {
 	return nil, errors.ErrUnsupported // its socket is made by the agent
@@ -122,24 +122,27 @@ func (l *local) close() error { return nil }
 // hvsock has VMs on this machine.
 type hvsock struct {
 	config      vm.Config
+	dir         string // goes with the run
 	accelerator vm.Accelerator
+	took        time.Duration
 }
 
-func (h *hvsock) start(ctx context.Context) (guest, error) {
-	g, err := vm.Boot(ctx, h.config)
+func (h *hvsock) start(ctx context.Context, memory int) (guest, error) {
+	config := h.config
+	config.Memory = memory
+	g, err := vm.Boot(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	h.accelerator = g.Accelerator()
+	h.accelerator, h.took = g.Accelerator(), g.BootTime()
 	return g, nil
 }
 
 func (h *hvsock) startEarly(ctx context.Context, early func(target string)) (guest, error) {
-	dir, err := os.MkdirTemp("", "early-")
+	dir, err := os.MkdirTemp(h.dir, "early-")
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(dir)
 	another := hvsock{config: h.config}
 	another.config.Dir, another.config.BootTimeout = dir, 25*time.Second
 	go func() {
@@ -151,12 +154,14 @@ func (h *hvsock) startEarly(ctx context.Context, early func(target string)) (gue
 			time.Sleep(10 * time.Millisecond)
 		}
 	}()
-	return another.start(ctx)
+	return another.start(ctx, 0)
 }
 
 func (h *hvsock) has(n need) bool { return n != patientVsock && n != thisMachine }
 
-func (h *hvsock) how() string { return string(h.accelerator) }
+func (h *hvsock) how() string {
+	return fmt.Sprintf("%s, VM up in %.1f s", h.accelerator, h.took.Seconds())
+}
 
 func (h *hvsock) target(g guest) string { return "hvsock://" + g.(*vm.VM).Hybrid() }
 
@@ -168,14 +173,58 @@ func (h *hvsock) cid(guest) uint32 { return vm.HybridCID }
 
 func (h *hvsock) close() error { return nil }
 
+// kernelVsock has VMs on this machine, with its own KVM and vhost-vsock.
+type kernelVsock struct {
+	hvsock
+	last atomic.Uint32 // CID
+}
+
+// newKernelVsock starts one guest for a try: a device file is no promise.
+func newKernelVsock(ctx context.Context, config vm.Config) (*kernelVsock, error) {
+	k := &kernelVsock{hvsock: hvsock{config: config}}
+	k.config.Accelerator = vm.KVM
+	k.last.Store(uint32(os.Getpid()) << 8) // away from other runs
+	g, err := k.start(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	return k, g.Close()
+}
+
+func (k *kernelVsock) start(ctx context.Context, memory int) (guest, error) {
+	another := hvsock{config: k.config}
+	another.config.CID = k.last.Add(1)
+	g, err := another.start(ctx, memory)
+	k.accelerator, k.took = another.accelerator, another.took
+	return g, err
+}
+
+func (k *kernelVsock) startEarly(ctx context.Context, early func(target string)) (guest, error) {
+	go early(fmt.Sprintf("vsock://%d", k.last.Load()+1))
+	return k.start(ctx, 0)
+}
+
+func (k *kernelVsock) has(n need) bool { return n != hybridSocket && n != thisMachine }
+
+func (k *kernelVsock) target(g guest) string { return fmt.Sprintf("vsock://%d", k.cid(g)) }
+
+func (k *kernelVsock) cid(g guest) uint32 { return g.(*vm.VM).CID() }
+
 // vhost has VMs in a VM.
 type vhost struct {
 	node *vm.Node
 	last atomic.Uint32 // CID
 }
 
-func newVHost(ctx context.Context, set *assets.Set, config vm.Config, dir string) (*vhost, error) {
-	nodeConfig, err := vm.BuildNode(ctx, set, config, binaries.hostclient, dir)
+func newVHost(ctx context.Context, set *assets.Set, config vm.Config, dir string) (starter, error) {
+	if vm.KernelVsock() {
+		k, err := newKernelVsock(ctx, config)
+		if err == nil {
+			return k, nil
+		}
+		fmt.Printf("this machine's own KVM and vhost-vsock don't do, a node VM has to: %v\n", err)
+	}
+	nodeConfig, err := vm.BuildNode(ctx, set, config, dir, binaries.hostclient)
 	if err != nil {
 		return nil, err
 	}
@@ -190,13 +239,13 @@ func newVHost(ctx context.Context, set *assets.Set, config vm.Config, dir string
 	return v, nil
 }
 
-func (v *vhost) start(ctx context.Context) (guest, error) {
-	return v.node.StartSandbox(ctx, vm.SandboxConfig{CID: v.last.Add(1)})
+func (v *vhost) start(ctx context.Context, memory int) (guest, error) {
+	return v.node.StartSandbox(ctx, vm.SandboxConfig{CID: v.last.Add(1), Memory: memory})
 }
 
 func (v *vhost) startEarly(ctx context.Context, early func(target string)) (guest, error) {
 	go early(fmt.Sprintf("vsock://%d", v.last.Load()+1))
-	return v.start(ctx)
+	return v.start(ctx, 0)
 }
 
 func (v *vhost) has(n need) bool { return n != hybridSocket && n != thisMachine }

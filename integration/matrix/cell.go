@@ -41,6 +41,7 @@ func buildSuites(ctx context.Context, dir string) ([]suite, error) {
 		s := &suites[i]
 		s.binary = filepath.Join(dir, strings.ReplaceAll(s.dir, "/", "-")+".test")
 		build := exec.CommandContext(ctx, "go", "test", "-c", "-o", s.binary, "./"+s.dir)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0") // the harness's own runs in the node, too
 		if out, err := build.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("build the tests: %w\n%s", err, out)
 		}

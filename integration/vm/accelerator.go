@@ -22,16 +22,21 @@ const (
 // errKVM is returned when KVM is there and yet cannot run the guest.
 var errKVM = errors.New("KVM cannot run this guest")
 
-// kvmPatience is how long a guest may take to answer under KVM, where a second is usual. A broken KVM may also crawl.
+// kvmPatience is how long a guest may take to answer under a KVM that nobody has asked for, where a second is usual. A broken KVM may
+// also crawl.
 const kvmPatience = 10 * time.Second
 
 // kvmFailed spares later boots of this process an accelerator that has failed the first.
 var kvmFailed atomic.Bool
 
+// chosen is the accelerator that has been asked for; empty where the harness has the choice.
+func chosen(c Config) Accelerator {
+	return cmp.Or(c.Accelerator, Accelerator(os.Getenv("KATA_SYSCTL_ACCEL")))
+}
+
 // accelerators are those to try, in order. /dev/kvm is no promise: inside some VMs it opens and then cannot run a kernel.
 func accelerators(c Config) []Accelerator {
-	choice := cmp.Or(c.Accelerator, Accelerator(os.Getenv("KATA_SYSCTL_ACCEL")))
-	switch {
+	switch choice := chosen(c); {
 	case choice != "":
 		return []Accelerator{choice}
 	case kvmFailed.Load() || !kvmOpens():
@@ -57,4 +62,11 @@ var kvmComplaints = [][]byte{[]byte("failed to initialize kvm"), []byte("KVM int
 func kvmGaveUp(log string) bool {
 	text, err := os.ReadFile(log)
 	return err == nil && slices.ContainsFunc(kvmComplaints, func(words []byte) bool { return bytes.Contains(text, words) })
+}
+
+// KernelVsock reports whether this machine can give guests a vsock device of its kernel's, and run them with KVM: whether that works
+// is another matter.
+func KernelVsock() bool {
+	_, err := os.Stat("/dev/vhost-vsock")
+	return err == nil && kvmOpens()
 }

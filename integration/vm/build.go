@@ -25,11 +25,15 @@ func BuildGuest(ctx context.Context, set *assets.Set, agent, dir string) (Config
 	return Config{Kernel: set.Kernel, Initrd: image, Vsock: set.Vsock}, nil
 }
 
-// BuildNode does the same for a node that has hostclient and runs the guest. The set has to be that of the vhost tier.
-func BuildNode(ctx context.Context, set *assets.Set, guest Config, hostclient, dir string) (Config, error) {
+// BuildNode does the same for a node that runs the guest and has hostclient and other programs, which have to be static. The set has to
+// be that of the vhost tier.
+func BuildNode(ctx context.Context, set *assets.Set, guest Config, dir, hostclient string, programs ...string) (Config, error) {
 	image := filepath.Join(dir, "node-"+set.Series+".cpio")
 	args := []string{"--hostclient", hostclient, "--qemu", set.Node.QEMU, "--library-root", set.Node.LibraryRoot,
 		"--guest-kernel", guest.Kernel, "--guest-initrd", guest.Initrd}
+	for _, program := range programs {
+		args = append(args, "--program", program)
+	}
 	for _, file := range set.Node.Firmware {
 		args = append(args, "--firmware", file)
 	}

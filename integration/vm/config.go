@@ -11,18 +11,20 @@ import (
 // AgentPort is the AF_VSOCK port of kata-sysctl-agent.
 const AgentPort = 10777
 
-// Config describes a VM. Kernel, Initrd and Vsock are needed.
+// Config describes a VM. Kernel, Initrd, and Vsock or CID are needed.
 type Config struct {
 	Kernel string   // vmlinuz
 	Initrd string   // made by guestimage test-guest
 	Vsock  []string // command line of vhost-device-vsock, before its flags
+	CID    uint32   // when set, the vsock device is the kernel's, the guest has this CID there, and Vsock is not used
 
-	QEMU   string // qemu-system-x86_64 from PATH when empty
-	Memory int    // MiB; 512 when zero
-	CPUs   int    // 1 when zero: under emulation, more make the boot slower
-	Append string // more kernel parameters
-	Agent  string // arguments of the agent
-	Nested bool   // the guest can run VMs itself
+	Processor string // QEMU's name for its model; the best that the accelerator has when empty
+	QEMU      string // qemu-system-x86_64 from PATH when empty
+	Memory    int    // MiB; 512 when zero
+	CPUs      int    // 1 when zero: under emulation, more make the boot slower
+	Append    string // more kernel parameters
+	Agent     string // arguments of the agent
+	Nested    bool   // the guest can run VMs itself
 
 	// Accelerator runs the guest. When empty, $KATA_SYSCTL_ACCEL says which, or else the best that works is taken.
 	Accelerator Accelerator
@@ -59,8 +61,8 @@ func (c Config) check() error {
 			return fmt.Errorf("%s: %w", file.what, err)
 		}
 	}
-	if len(c.Vsock) == 0 {
-		return errors.New("no vhost-device-vsock command given")
+	if len(c.Vsock) == 0 && c.CID == 0 {
+		return errors.New("no vsock device: give a vhost-device-vsock command or a CID")
 	}
 	return nil
 }

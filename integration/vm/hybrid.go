@@ -19,10 +19,10 @@ const (
 	maxReply = 64
 )
 
-// dialHybrid connects to port of the guest behind a hybrid vsock socket, and tries until ctx ends.
-func dialHybrid(ctx context.Context, path string, port uint32) (net.Conn, error) {
+// redial connects to a port of the guest, and tries until ctx ends.
+func redial(ctx context.Context, port uint32, connect func(context.Context) (net.Conn, error)) (net.Conn, error) {
 	for {
-		conn, err := connectHybrid(ctx, path, port)
+		conn, err := connect(ctx)
 		if err == nil {
 			return conn, nil
 		}
@@ -34,6 +34,7 @@ func dialHybrid(ctx context.Context, path string, port uint32) (net.Conn, error)
 	}
 }
 
+// connectHybrid makes one attempt behind a hybrid vsock socket.
 func connectHybrid(ctx context.Context, path string, port uint32) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()

@@ -44,9 +44,13 @@ func backend(t *testing.T, replies ...string) string {
 	return path
 }
 
+func dial(ctx context.Context, path string) (net.Conn, error) {
+	return redial(ctx, AgentPort, func(ctx context.Context) (net.Conn, error) { return connectHybrid(ctx, path, AgentPort) })
+}
+
 func TestDialRedialsAndKeepsWhatFollows(t *testing.T) {
 	path := backend(t, "", "OK 1", "OK 7\nPRI * HTTP/2.0")
-	conn, err := dialHybrid(t.Context(), path, AgentPort)
+	conn, err := dial(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +65,7 @@ func TestDialGivesUpWithTheContext(t *testing.T) {
 	path := backend(t, "NO\n", garbage)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if _, err := dialHybrid(ctx, path, AgentPort); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := dial(ctx, path); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("dial: %v; want the deadline", err)
 	}
 }

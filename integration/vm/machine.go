@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -103,12 +104,16 @@ func (bare) args() []string {
 
 // machine is the VM of a configuration.
 func machine(c Config, f files, accel Accelerator) []option {
+	var vsock option = hybridVsock{f.vhost()}
+	if c.CID != 0 {
+		vsock = kernelVsock{c.CID}
+	}
 	return []option{
 		bare{},
 		q35{c.Memory},
-		processors{c.CPUs, accel, bestModel(accel, c.Nested)},
+		processors{c.CPUs, accel, cmp.Or(c.Processor, bestModel(accel, c.Nested))},
 		pluggable{vsockPort},
-		hybridVsock{f.vhost()},
+		vsock,
 		monitorSocket{f.monitor()},
 		serialConsole{f.console()},
 		linux{c.Kernel, c.Initrd, kernelParams(c.Agent, c.Append)},

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,7 +25,7 @@ const (
 
 func TestBootNode(t *testing.T) {
 	set := loadAssets(t, tier.VHost)
-	config, err := vm.BuildNode(t.Context(), set, buildGuest(t, set), binary(t, "KATA_SYSCTL_HOSTCLIENT", "kata-sysctl/hostclient"), t.TempDir())
+	config, err := vm.BuildNode(t.Context(), set, buildGuest(t, set), t.TempDir(), binary(t, "KATA_SYSCTL_HOSTCLIENT", "kata-sysctl/hostclient"), testsOfThis(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,21 +50,20 @@ func TestBootNode(t *testing.T) {
 	t.Run("KVM", func(t *testing.T) { testKVM(ctx, t, node, sandbox) })
 	t.Run("hostclient", func(t *testing.T) { testHostclient(ctx, t, node, sandbox) })
 	t.Run("control", func(t *testing.T) { testControl(ctx, t, sandbox) })
-	t.Run("privileged port", func(t *testing.T) { testPrivilegedPort(ctx, t, node) })
-	t.Run("failed start", func(t *testing.T) { testFailedStart(ctx, t, node) })
-	t.Run("monitor", func(t *testing.T) {
-		sandbox, err := node.StartSandbox(ctx, vm.SandboxConfig{CID: 45})
+	t.Run("privileged port, power off", func(t *testing.T) {
+		other, err := node.StartSandbox(ctx, vm.SandboxConfig{CID: 43, Memory: 256, Agent: "--require-privileged-port"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		closeLater(t, sandbox)
-		testMonitor(ctx, t, sandbox)
-	})
-	t.Run("power off", func(t *testing.T) {
-		if err := sandbox.PowerOff(ctx); err != nil {
+		closeLater(t, other)
+		testPrivilegedPort(ctx, t, node)
+		if err := other.PowerOff(ctx); err != nil {
 			t.Fatal(err)
 		}
 	})
+	t.Run("failed start", func(t *testing.T) { testFailedStart(ctx, t, node) })
+	t.Run("without a node", func(t *testing.T) { testInNode(ctx, t, node) })
+	t.Run("monitor", func(t *testing.T) { testMonitor(ctx, t, sandbox) }) // leaves nothing to reach
 }
 
 func closeLater(t *testing.T, closer io.Closer) {
@@ -133,11 +135,6 @@ func testControl(ctx context.Context, t *testing.T, sandbox *vm.Sandbox) {
 }
 
 func testPrivilegedPort(ctx context.Context, t *testing.T, node *vm.Node) {
-	sandbox, err := node.StartSandbox(ctx, vm.SandboxConfig{CID: 43, Memory: 256, Agent: "--require-privileged-port"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	closeLater(t, sandbox)
 	get := []string{"--target", "vsock://43", "--timeout", "3s", "get", "vm.swappiness"}
 	if result := hostclient(ctx, t, node, root, get...); result.ExitCode != 0 {
 		t.Errorf("root was refused: exit code %d: %s", result.ExitCode, result.Stderr)
@@ -167,5 +164,54 @@ func testFailedStart(ctx context.Context, t *testing.T, node *vm.Node) {
 				t.Errorf("%s: error lacks %q:\n%v", test.name, want, err)
 			}
 		}
+	}
+}
+
+// inNode makes TestKernelVsock run: a machine with KVM and vhost-vsock needs no node, and the node is one.
+const inNode = "KATA_SYSCTL_TEST_IN_NODE"
+
+// testsOfThis are the tests of this package as a static program.
+func testsOfThis(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "vm.test")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", file, "kata-sysctl/integration/vm")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the tests: %v\n%s", err, output)
+	}
+	return file
+}
+
+// testInNode runs TestKernelVsock in the node.
+func testInNode(ctx context.Context, t *testing.T, node *vm.Node) {
+	result, err := node.Exec(ctx, guestctl.Command{Argv: []string{"vm.test", "-test.v", "-test.run", "^TestKernelVsock$"}, Env: []string{inNode + "=1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if t.Logf("%s%s", result.Stdout, result.Stderr); result.ExitCode != 0 || !strings.Contains(string(result.Stdout), "--- PASS: TestKernelVsock") {
+		t.Errorf("exit code %d", result.ExitCode)
+	}
+}
+
+func TestKernelVsock(t *testing.T) {
+	if os.Getenv(inNode) == "" {
+		t.Skip("not on this tier: TestBootNode runs it in the node")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	config := vm.Config{Kernel: "/usr/lib/guest/vmlinuz", Initrd: "/usr/lib/guest/initrd", CID: 77, Accelerator: vm.KVM, Processor: "Nehalem"}
+	machine, err := vm.Boot(ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeLater(t, machine)
+	if machine.Accelerator() != vm.KVM || !vm.KernelVsock() {
+		t.Errorf("accelerator %s, vhost-vsock %v", machine.Accelerator(), vm.KernelVsock())
+	}
+	if result, err := machine.Exec(ctx, guestctl.Command{Argv: []string{"hostname"}}); err != nil || result.ExitCode != 0 {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if err := machine.PowerOff(ctx); err != nil {
+		t.Error(err)
 	}
 }

@@ -144,8 +144,9 @@ func (e *ending) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// launcher says which process becomes QEMU, whose complaints go to $0. The terminal must not meddle with the monitor.
-const launcher = `stty raw -echo; echo $$; exec "$@" 2>"$0"`
+// launcher says which process becomes QEMU, whose complaints go to $0. The terminal must not meddle with the monitor, nor a busy guest
+// with what else the node's processor has to do.
+const launcher = `stty raw -echo; renice -n 10 -p $$; echo $$; exec "$@" 2>"$0"`
 
 // launch runs QEMU with its monitor on a terminal: the stream from it lasts as long as QEMU does.
 func (s *Sandbox) launch(ctx context.Context) error {

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mdlayher/vsock"
+
 	"kata-sysctl/guestimage/guestctl"
 )
 
@@ -20,12 +22,14 @@ type VM struct {
 	Guest
 	*Monitor
 	accel   Accelerator
+	cid     uint32 // 0 behind a hybrid socket
 	files   files
 	argv    []string
 	backend *process
 	qemu    *process
 	control net.Conn // of the monitor
 	boots   int      // how often the guest has said that it listens
+	took    time.Duration
 	close   func() error
 }
 
@@ -59,11 +63,12 @@ func bootWith(ctx context.Context, config Config, accel Accelerator) (*VM, error
 	if err != nil {
 		return nil, err
 	}
-	v := &VM{accel: accel, files: f, argv: commandLine(config.QEMU, machine(config, f, accel))}
+	v := &VM{accel: accel, cid: config.CID, files: f, argv: commandLine(config.QEMU, machine(config, f, accel))}
 	v.Guest = Guest{v}
 	v.close = sync.OnceValue(v.shutdown)
 	ctx, cancel := context.WithTimeout(ctx, config.BootTimeout)
 	defer cancel()
+	began := time.Now()
 	if err := v.boot(ctx, config, accel); err != nil {
 		if accel == KVM && kvmGaveUp(f.qemu()) {
 			err = errors.Join(errKVM, err)
@@ -71,26 +76,24 @@ func bootWith(ctx context.Context, config Config, accel Accelerator) (*VM, error
 		err = describe(err, v.argv, logged("vhost-device-vsock", f.backend()), logged("QEMU", f.qemu()), logged("guest console", f.console()))
 		return nil, errors.Join(err, v.Close())
 	}
+	v.took = time.Since(began)
 	return v, nil
 }
 
 func (v *VM) boot(ctx context.Context, config Config, accel Accelerator) error {
+	if v.cid == 0 {
+		if err := v.startBackend(ctx, config.Vsock); err != nil {
+			return err
+		}
+	}
 	var err error
-	argv := append(config.Vsock[:len(config.Vsock):len(config.Vsock)],
-		"--guest-cid", strconv.Itoa(HybridCID), "--socket", v.files.vhost(), "--uds-path", v.files.hybrid())
-	if v.backend, err = startProcess(argv, v.files.backend()); err != nil {
-		return err
-	}
-	if err := v.awaitBackend(ctx); err != nil {
-		return err
-	}
 	if v.qemu, err = startProcess(v.argv, v.files.qemu()); err != nil {
 		return err
 	}
 	if err := v.openMonitor(ctx); err != nil {
 		return err
 	}
-	if accel == KVM {
+	if accel == KVM && chosen(config) == "" {
 		var cancel context.CancelCauseFunc
 		ctx, cancel = context.WithCancelCause(ctx)
 		defer cancel(nil)
@@ -138,8 +141,13 @@ func (v *VM) watchKVM(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 }
 
-// awaitBackend waits for the backend's socket: QEMU connects once and gives up.
-func (v *VM) awaitBackend(ctx context.Context) error {
+// startBackend starts vhost-device-vsock and waits for its socket: QEMU connects once and gives up.
+func (v *VM) startBackend(ctx context.Context, command []string) (err error) {
+	argv := append(command[:len(command):len(command)],
+		"--guest-cid", strconv.Itoa(HybridCID), "--socket", v.files.vhost(), "--uds-path", v.files.hybrid())
+	if v.backend, err = startProcess(argv, v.files.backend()); err != nil {
+		return err
+	}
 	for {
 		if _, err := os.Stat(v.files.vhost()); err == nil {
 			return nil
@@ -198,6 +206,9 @@ func (v *VM) KillBackend() error { return v.backend.stop() }
 // CommandLine is that of QEMU, for a shell.
 func (v *VM) CommandLine() string { return shellQuote(v.argv) }
 
+// CID is the guest's address on this machine's own vsock; 0 behind a hybrid socket.
+func (v *VM) CID() uint32 { return v.cid }
+
 // Hybrid is the path of the hybrid vsock socket.
 func (v *VM) Hybrid() string { return v.files.hybrid() }
 
@@ -210,6 +221,9 @@ func (v *VM) ReadConsole(context.Context) ([]byte, error) { return os.ReadFile(v
 // Accelerator is what runs the guest.
 func (v *VM) Accelerator() Accelerator { return v.accel }
 
+// BootTime is how long the guest took to answer, without what was tried before with another accelerator.
+func (v *VM) BootTime() time.Duration { return v.took }
+
 // PID is the process id of QEMU.
 func (v *VM) PID() int { return v.qemu.cmd.Process.Pid }
 
@@ -217,16 +231,25 @@ func (v *VM) PID() int { return v.qemu.cmd.Process.Pid }
 func (v *VM) dial(ctx context.Context, port uint32) (net.Conn, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	var backendDone <-chan struct{} // never, without one
+	if v.backend != nil {
+		backendDone = v.backend.done
+	}
 	go func() {
 		select {
 		case <-v.qemu.done:
 			cancel(errStopped)
-		case <-v.backend.done:
+		case <-backendDone:
 			cancel(errBackend)
 		case <-ctx.Done():
 		}
 	}()
-	return dialHybrid(ctx, v.files.hybrid(), port)
+	return redial(ctx, port, func(ctx context.Context) (net.Conn, error) {
+		if v.cid != 0 {
+			return vsock.Dial(v.cid, port, nil)
+		}
+		return connectHybrid(ctx, v.files.hybrid(), port)
+	})
 }
 
 // stopped implements host.

@@ -17,8 +17,11 @@ import (
 const (
 	// authority is fixed: an AF_VSOCK address or a path is no valid one.
 	authority = "kata-sysctl"
-	// tryTimeout bounds one try, from dialling to the agent's first frame. A guest that just boots may leave one unanswered.
-	tryTimeout = 5 * time.Second
+	// greetingTimeout bounds the wait for the agent's first frame on a connection that stands. A guest that just boots may take one and
+	// forget it.
+	greetingTimeout = 5 * time.Second
+	// tryTimeout is gRPC's own bound on a try. It is above any timeout of a call: a dial ends with that, and knows itself when to ask again.
+	tryTimeout = 24 * time.Hour
 	// maxReceive is above the outcomes of a full request, each with a page before and a page after.
 	maxReceive = 64 << 20
 )

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"kata-sysctl/hostclient/internal/target"
 )
@@ -41,6 +42,12 @@ type greeting struct {
 	net.Conn
 	failed func(error)
 	seen   []byte
+	silent *time.Timer // closes the connection
+}
+
+func newGreeting(conn net.Conn, failed func(error)) *greeting {
+	silent := time.AfterFunc(greetingTimeout, func() { conn.Close() })
+	return &greeting{Conn: conn, failed: failed, silent: silent}
 }
 
 func (g *greeting) Read(p []byte) (int, error) {
@@ -49,6 +56,9 @@ func (g *greeting) Read(p []byte) (int, error) {
 		return n, err
 	}
 	g.seen = append(g.seen, p[:n]...)
+	if len(g.seen) >= greetingSize || err != nil {
+		g.silent.Stop()
+	}
 	switch {
 	case len(g.seen) >= greetingSize && g.seen[3] == settingsFrame:
 	case len(g.seen) >= greetingSize, len(g.seen) > 0 && err != nil:

@@ -42,10 +42,10 @@ func (t *tries) dial(ctx context.Context, _ string) (net.Conn, error) {
 	}
 	t.trace(fmt.Sprintf("try %d: connected to %s", try, t.target))
 	t.failed(errSilent) // until the first frame shows otherwise
-	return &greeting{Conn: conn, failed: func(err error) {
+	return newGreeting(conn, func(err error) {
 		t.trace(fmt.Sprintf("try %d: %v", try, err))
 		t.failed(err)
-	}}, nil
+	}), nil
 }
 
 // failed notes why a try failed. A try that was merely cut short says less than the one before it.

@@ -12,17 +12,64 @@ import (
 )
 
 const (
-	// handshakeTimeout bounds one CONNECT. The guest's kernel answers it, not the agent, so it is quick; but a CONNECT that
-	// races with the guest's boot may never be answered at all, and only a new one helps then.
-	handshakeTimeout = 2 * time.Second
+	// askAgain is when a second CONNECT goes out beside one that has no answer; each further one waits twice as long. The guest's kernel
+	// answers, not the agent, so it is quick, but a CONNECT that races with the guest's boot may never be answered at all. Those
+	// before it are kept until one is answered: vhost-device-vsock 0.3.0 serves nobody any more after a client that gave up.
+	askAgain = 2 * time.Second
 	// maxAnswer bounds the answer to CONNECT: "OK " and a port of ten digits would do.
 	maxAnswer = 64
 )
 
-// dialHybrid connects to a VMM's socket and asks it for a port of the guest.
+// dialHybrid connects to a VMM's socket and asks it for a port of the guest, until ctx ends.
 func dialHybrid(ctx context.Context, path string, port uint32) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
-	defer cancel()
+	ctx, stop := context.WithCancel(ctx)
+	answers := make(chan answer)
+	pending := 0
+	ask := func() {
+		pending++
+		go func() {
+			conn, err := askHybrid(ctx, path, port)
+			answers <- answer{conn, err}
+		}()
+	}
+	defer func() {
+		stop()
+		go drop(answers, pending)
+	}()
+	ask()
+	pause := askAgain
+	again := time.NewTimer(pause)
+	defer again.Stop()
+	for {
+		select {
+		case a := <-answers:
+			if pending--; a.err == nil || pending == 0 || !Temporary(a.err) {
+				return a.conn, a.err
+			}
+		case <-again.C:
+			ask()
+			pause *= 2
+			again.Reset(pause)
+		}
+	}
+}
+
+// drop closes what is answered too late.
+func drop(answers <-chan answer, pending int) {
+	for range pending {
+		if a := <-answers; a.err == nil {
+			a.conn.Close()
+		}
+	}
+}
+
+// An answer is what came of one CONNECT.
+type answer struct {
+	conn net.Conn
+	err  error
+}
+
+func askHybrid(ctx context.Context, path string, port uint32) (net.Conn, error) {
 	conn, err := dialUnix(ctx, path)
 	if err != nil {
 		return nil, err

@@ -100,7 +100,54 @@ func TestHandshakeEndsWithContext(t *testing.T) {
 	time.AfterFunc(50*time.Millisecond, cancel)
 	start := time.Now()
 	_, err := Target{Scheme: Hybrid, Path: path, Port: 10777}.Dial(ctx)
-	if !errors.Is(err, ErrNoAnswer) || time.Since(start) > handshakeTimeout/2 {
+	if !errors.Is(err, ErrNoAnswer) || time.Since(start) > askAgain/2 {
 		t.Errorf("after %s: %v", time.Since(start), err)
+	}
+}
+
+// A CONNECT that is never answered is not the last, and stays open until another one is answered.
+func TestAsksAgainBesideTheFirst(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vmm.sock")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	firstEnded := make(chan time.Time, 1)
+	answered := make(chan time.Time, 1)
+	go func() {
+		first, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			io.Copy(io.Discard, first)
+			firstEnded <- time.Now()
+			first.Close()
+		}()
+		second, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer second.Close()
+		time.Sleep(100 * time.Millisecond)
+		answered <- time.Now()
+		io.WriteString(second, "OK 1\n")
+		io.Copy(second, second)
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*askAgain)
+	defer cancel()
+	conn, err := Target{Scheme: Hybrid, Path: path, Port: 10777}.Dial(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	select {
+	case ended := <-firstEnded:
+		if at := <-answered; ended.Before(at) {
+			t.Errorf("the first was given up %v before the second was answered", at.Sub(ended))
+		}
+	case <-ctx.Done():
+		t.Error("the first CONNECT is still open")
 	}
 }

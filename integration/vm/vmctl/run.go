@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,6 @@ type options struct {
 	agent  string // arguments of the agent
 	append string
 	node   bool
-	keep   bool
 }
 
 // run is main with its surroundings as arguments; it returns the exit code, which is that of the command in the guest.
@@ -34,7 +34,7 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	flags := flag.NewFlagSet("vmctl", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "Usage: vmctl [flags] [command [argument...]]\nBoot the test guest, and open a shell or run a command in it.")
+		fmt.Fprintln(stderr, "Usage: vmctl [flags] boot | console | shell | run COMMAND [ARGUMENT...]\nBoot the test guest, and look inside.")
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&o.kernel, "kernel", assets.DefaultKernel, "`series` of the guest kernel: "+strings.Join(assets.KernelSeries(), ", "))
@@ -42,7 +42,6 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	flags.StringVar(&o.agent, "agent", "", "`arguments` of the agent")
 	flags.StringVar(&o.append, "append", "", "more kernel `parameters`")
 	flags.BoolVar(&o.node, "node", false, "go into the node and not into the guest (tier vhost)")
-	flags.BoolVar(&o.keep, "keep", false, "keep the guest until Ctrl-C, without a shell or after the command")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -52,7 +51,12 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 		fmt.Fprintln(stderr, "vmctl: there is a -node on -tier vhost only")
 		return 2
 	}
-	code, err := session(ctx, o, flags.Args(), stdin, stdout, stderr)
+	verb, argv := flags.Arg(0), flags.Args()[min(1, flags.NArg()):]
+	if !slices.Contains([]string{"boot", "console", "shell", "run"}, verb) || (verb == "run") != (len(argv) > 0) {
+		flags.Usage()
+		return 2
+	}
+	code, err := session(ctx, o, verb, argv, stdin, stdout, stderr)
 	if err != nil {
 		fmt.Fprintln(stderr, "vmctl:", err)
 		return 1
@@ -61,29 +65,28 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 }
 
 // session is what happens while there is a guest.
-func session(ctx context.Context, o options, argv []string, stdin *os.File, stdout, stderr io.Writer) (code int, err error) {
+func session(ctx context.Context, o options, verb string, argv []string, stdin *os.File, stdout, stderr io.Writer) (code int, err error) {
 	running, err := start(ctx, o, stderr)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, running.close()) }()
 	switch {
-	case len(argv) > 0:
-		code, err = command(ctx, running.guest, guestctl.Command{Argv: argv}, stdout, stderr)
-	case o.keep:
-	case term.IsTerminal(int(stdin.Fd())):
-		err = shell(ctx, running.guest, stdin, stdout)
-	default:
-		code, err = script(ctx, running.guest, stdin, stdout, stderr)
+	case verb == "run":
+		return command(ctx, running.guest, guestctl.Command{Argv: argv}, stdout, stderr)
+	case verb == "shell" && term.IsTerminal(int(stdin.Fd())):
+		return 0, shell(ctx, running.guest, stdin, stdout)
+	case verb == "shell":
+		return script(ctx, running.guest, stdin, stdout, stderr)
+	case verb == "console":
+		return 0, running.follow(ctx, stdout)
 	}
-	if err == nil && o.keep {
-		fmt.Fprintln(stderr, "running until Ctrl-C")
-		select {
-		case <-ctx.Done():
-		case <-running.guest.Done():
-		}
+	fmt.Fprintln(stderr, "running until Ctrl-C")
+	select {
+	case <-ctx.Done():
+	case <-running.guest.Done():
 	}
-	return code, err
+	return 0, nil
 }
 
 // script runs what a shell is given by other means than a keyboard.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"kata-sysctl/integration/setup/assets"
 	"kata-sysctl/integration/tier"
@@ -17,6 +18,7 @@ import (
 // running is a guest and all that has to go with it, last come, first to go.
 type running struct {
 	guest   vm.Guest
+	console func(context.Context) ([]byte, error)
 	closers []func() error
 }
 
@@ -64,7 +66,7 @@ func start(ctx context.Context, o options, log io.Writer) (_ *running, err error
 		return nil, err
 	}
 	r.later(guest.Close)
-	r.guest = guest.Guest
+	r.guest, r.console = guest.Guest, guest.ReadConsole
 	fmt.Fprintf(log, "socket:  hvsock://%s\nconsole: %s\n", guest.Hybrid(), guest.Console())
 	return r, nil
 }
@@ -74,7 +76,7 @@ func (r *running) startVHost(ctx context.Context, o options, set *assets.Set, gu
 	if err := build(ctx, hostclient, "kata-sysctl/hostclient"); err != nil {
 		return err
 	}
-	config, err := vm.BuildNode(ctx, set, guest, hostclient, dir)
+	config, err := vm.BuildNode(ctx, set, guest, dir, hostclient)
 	if err != nil {
 		return err
 	}
@@ -88,12 +90,36 @@ func (r *running) startVHost(ctx context.Context, o options, set *assets.Set, gu
 		return err
 	}
 	r.later(sandbox.Close)
-	r.guest = sandbox.Guest
+	r.guest, r.console = sandbox.Guest, sandbox.ReadConsole
 	if o.node {
-		r.guest = node.Guest
+		r.guest, r.console = node.Guest, node.ReadConsole
 	}
 	fmt.Fprintf(log, "socket:  vsock://%d, in the node\nconsole: %s, in the node\nnode's console: %s\n", sandbox.CID(), sandbox.ConsoleInNode(), node.Console())
 	return nil
+}
+
+// follow prints the console as it grows, until ctx ends or the guest does.
+func (r *running) follow(ctx context.Context, out io.Writer) error {
+	for printed := 0; ; {
+		text, err := r.console(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := out.Write(text[printed:]); err != nil {
+			return err
+		}
+		printed = len(text)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.guest.Done():
+			return nil
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 func build(ctx context.Context, file, pkg string) error {
