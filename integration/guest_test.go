@@ -155,11 +155,12 @@ func (p pod) addInterfaces(names ...string) {
 	inGuest(p.t, p.ctx, append([]string{"nsenter", "-t", fmt.Sprint(p.pid), "-n", "sh", "-c", script, "sh"}, names...)...)
 }
 
-// sysctls reads keys inside the container, as a program in it would.
+// sysctls reads keys inside the container, as a program in it would: runc exec does the same, in a second of a guest that is emulated.
 func (p pod) sysctls(paths ...string) []string {
 	p.t.Helper()
-	const script = `cd /proc/sys; for path; do cat "$path"; done`
-	values := strings.Split(inGuest(p.t, p.ctx, append([]string{"runc", "exec", p.id, "sh", "-c", script, "sh"}, paths...)...), "\n")
+	const script = `PATH=/bin; cd /proc/sys; for path; do cat "$path"; done`
+	enter := []string{"nsenter", "-t", fmt.Sprint(p.pid), "-m", "-u", "-i", "-n", "-p", "/bin/sh", "-c", script, "sh"}
+	values := strings.Split(inGuest(p.t, p.ctx, append(enter, paths...)...), "\n")
 	if len(values) != len(paths) {
 		p.t.Fatalf("%d values of %d keys: %q", len(values), len(paths), values)
 	}
