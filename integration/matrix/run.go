@@ -72,22 +72,13 @@ func (o options) run(ctx context.Context, stdout io.Writer) (failures int, err e
 	}
 	began := time.Now()
 	progress := &progress{out: stdout}
-	// The tier local measures this machine, so it has it for itself.
-	alone, together := new(errgroup.Group), new(errgroup.Group)
-	alone.SetLimit(1)
-	together.SetLimit(max(o.jobs, 1))
-	for _, phase := range []struct {
-		group *errgroup.Group
-		local bool
-	}{{alone, true}, {together, false}} {
-		for _, c := range cells {
-			if (c.tier == tier.Local) == phase.local {
-				phase.group.Go(func() error { return c.run(ctx, o, suites, progress) })
-			}
-		}
-		if err := phase.group.Wait(); err != nil {
-			return 0, err
-		}
+	group := new(errgroup.Group)
+	group.SetLimit(max(o.jobs, 1))
+	for _, c := range cells {
+		group.Go(func() error { return c.run(ctx, o, suites, progress) })
+	}
+	if err := group.Wait(); err != nil {
+		return 0, err
 	}
 	m := newMatrix(cells, time.Since(began))
 	if err := m.writeFiles(o.out); err != nil {
@@ -96,7 +87,7 @@ func (o options) run(ctx context.Context, stdout io.Writer) (failures int, err e
 	return m.failures(), m.print(stdout)
 }
 
-// cells lists what is to run, the slowest first: the last to begin should not be the last to end.
+// cells lists what is to run, the slowest first, so that a long one does not begin when the others end.
 func (o options) cells() ([]*cell, error) {
 	tiers, err := tier.ParseList(o.tiers)
 	if err != nil {
