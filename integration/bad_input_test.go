@@ -104,7 +104,7 @@ func TestAgentNotListening(t *testing.T) {
 }
 
 func TestWrongSocket(t *testing.T) {
-	ctx := begin(t, hybridSocket)
+	ctx := begin(t, hybridSocket, oneKernel)
 	hybrid := guests.target(shared)
 	dir := t.TempDir()
 	plain := filepath.Join(dir, "plain")

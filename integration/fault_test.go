@@ -286,7 +286,7 @@ func faultKilled(t *testing.T, ctx context.Context, s scene) {
 
 // What runs in front of a guest can go away under it.
 func TestVsockBackendKilled(t *testing.T) {
-	ctx := beginAlone(t, hybridSocket)
+	ctx := beginAlone(t, hybridSocket, oneKernel)
 	own := startOwn(t, ctx, 0)
 	s := scene{own, guests.target(own)}
 	s.do(t, ctx, "killall", "-STOP", "kata-sysctl-agent")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"kata-sysctl/guestimage/guestctl"
+	"kata-sysctl/integration/setup/assets"
 )
 
 // A guest is a running guest, whatever runs it.
@@ -46,6 +47,7 @@ const (
 	hybridSocket need = "a hybrid socket on this machine"                       // to see hostclient deal with others
 	patientVsock need = "a vsock device that bears with a client that gives up" // vhost-device-vsock 0.3.0 may serve nobody any more
 	thisMachine  need = "no guest, but this machine"                            // once a run is enough
+	oneKernel    need = "one kernel, the default, as it is about the host"      // once a tier is enough
 )
 
 // notHere begins the reason of a skip that is no lack of the machine: the tier itself has no such thing.
@@ -71,13 +73,21 @@ func beginAlone(t *testing.T, needs ...need) context.Context {
 		on.Missing(t, whyNoTier)
 	}
 	for _, n := range needs {
-		if !guests.has(n) {
+		if !has(n) {
 			t.Skip(notHere + string(n))
 		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// has tells whether this run has what a test needs.
+func has(n need) bool {
+	if n == oneKernel {
+		return *kernel == assets.DefaultKernel
+	}
+	return guests.has(n)
 }
 
 // startOwn starts a guest that ends with the test, with so many MiB of memory or, for 0, as much as usual.

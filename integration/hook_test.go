@@ -132,7 +132,7 @@ func TestHook(t *testing.T) {
 // TestHookWhileGuestBoots runs the hook of a container without a pod as soon as the VM's socket is there, which is when the Go runtime
 // does: the shim has no management socket yet, so the way is the socket's name.
 func TestHookWhileGuestBoots(t *testing.T) {
-	ctx := beginAlone(t, hybridSocket)
+	ctx := beginAlone(t, hybridSocket, oneKernel)
 	tries := 1
 	if !guests.has(patientVsock) {
 		tries = 4 // a client that gives up on a guest which does not answer yet may leave the device stuck
@@ -226,7 +226,7 @@ type fleetReply struct {
 
 // TestHookHostOfTwoSandboxes finds two guests by what is on the host: one of the Go runtime and one of runtime-rs, which is killed at last.
 func TestHookHostOfTwoSandboxes(t *testing.T) {
-	ctx := begin(t, hybridSocket)
+	ctx := begin(t, hybridSocket, oneKernel)
 	own := startOwn(t, ctx, 0)
 	h := newHost(t)
 	h.mustLink(shared, "run/vc/vm/"+sandboxID+"/clh.sock")
