@@ -155,14 +155,16 @@ func startContainer(t *testing.T, ctx context.Context, c guestctl.Container) pod
 	return pod{t, ctx, shared, c.ID, started.PID}
 }
 
-// addInterfaces gives the container interfaces that carry nothing. A bridge is the type that the kernels of all tiers have.
+// addInterfaces gives the container interfaces that carry nothing.
 func (p pod) addInterfaces(names ...string) {
 	p.t.Helper()
+	kind := "bridge" // slower, but any machine has it
 	if guests.has(ownKernel) {
-		inGuest(p.t, p.ctx, "modprobe", "bridge")
+		kind = "dummy"
+		inGuest(p.t, p.ctx, "modprobe", kind)
 	}
-	const script = `for name; do ip link add "$name" type bridge || exit 1; done`
-	inGuest(p.t, p.ctx, append([]string{"nsenter", "-t", fmt.Sprint(p.pid), "-n", "sh", "-c", script, "sh"}, names...)...)
+	const script = `kind=$1; shift; for name; do ip link add "$name" type "$kind" || exit 1; done`
+	inGuest(p.t, p.ctx, append([]string{"nsenter", "-t", fmt.Sprint(p.pid), "-n", "sh", "-c", script, "sh", kind}, names...)...)
 }
 
 // sysctls reads keys inside the container, as a program in it would: runc exec does the same, in a second of a guest that is emulated.

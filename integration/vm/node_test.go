@@ -188,8 +188,8 @@ func testInNode(ctx context.Context, t *testing.T, node *vm.Node) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if t.Logf("%s%s", result.Stdout, result.Stderr); result.ExitCode != 0 || !strings.Contains(string(result.Stdout), "--- PASS: TestKernelVsock") {
-		t.Errorf("exit code %d", result.ExitCode)
+	if result.ExitCode != 0 || !strings.Contains(string(result.Stdout), "--- PASS: TestKernelVsock") {
+		t.Errorf("exit code %d: %s%s", result.ExitCode, result.Stdout, result.Stderr)
 	}
 }
 

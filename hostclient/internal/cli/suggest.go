@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -51,6 +52,9 @@ func suggestForEntries(ctx context.Context, client *rpc.Client, container string
 	}
 }
 
+// suggestTimeout bounds what a failure that is known already waits for a hint. A container with hundreds of interfaces has ten thousand keys.
+const suggestTimeout = time.Second
+
 // nearKeys knows the keys of a target once they are asked for.
 type nearKeys struct {
 	ctx       context.Context
@@ -68,7 +72,9 @@ func (n *nearKeys) question(key string, scope sysctlv1.Scope, failed bool) strin
 	}
 	if !n.asked {
 		n.asked = true
-		entries, err := n.client.List(n.ctx, &sysctlv1.ListRequest{ContainerId: n.container})
+		ctx, cancel := context.WithTimeout(n.ctx, suggestTimeout)
+		defer cancel()
+		entries, err := n.client.List(ctx, &sysctlv1.ListRequest{ContainerId: n.container})
 		if err != nil {
 			return ""
 		}
