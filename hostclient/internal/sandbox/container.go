@@ -36,7 +36,15 @@ const (
 
 // Membership reads what the annotations of a container say of the sandbox that it belongs to. Without a word there is no pod, as with
 // ctr, nerdctl and Docker: then the sandbox has the container's id. Its errors are of type *IDError and *RoleError.
+//
+// CRI-O passes all annotations of a pod on, those of containerd's name too, and whoever writes them must not choose another sandbox: the
+// two managers' annotations have to agree. Each sets its own after it has passed on the pod's.
 func Membership(container string, annotations map[string]string) (ID, Role, error) {
+	for _, keys := range [][2]string{{containerdType, crioType}, {containerdSandboxID, crioSandboxID}} {
+		if a, b := annotations[keys[0]], annotations[keys[1]]; a != "" && b != "" && a != b {
+			return "", "", &RoleError{Container: container, Contradiction: []string{keys[0] + "=" + a, keys[1] + "=" + b}}
+		}
+	}
 	role := Role(first(annotations, containerdType, crioType))
 	sandbox := first(annotations, containerdSandboxID, crioSandboxID)
 	switch role {
@@ -60,11 +68,16 @@ func Membership(container string, annotations map[string]string) (ID, Role, erro
 
 // RoleError is a container whose annotations contradict themselves or are of an unknown kind.
 type RoleError struct {
-	Container string
-	Role      string
+	Container     string
+	Role          string
+	Contradiction []string // KEY=VALUE of both managers, where they differ
 }
 
 func (e *RoleError) Error() string {
+	if len(e.Contradiction) > 0 {
+		return fmt.Sprintf("container %s: its annotations contradict each other (%s): take out of the pod's those that its container manager sets itself",
+			e.Container, strings.Join(e.Contradiction, ", "))
+	}
 	if e.Role == string(Member) {
 		return fmt.Sprintf("container %s: its annotations name no sandbox (%s or %s)", e.Container, containerdSandboxID, crioSandboxID)
 	}

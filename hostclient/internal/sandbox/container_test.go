@@ -71,6 +71,22 @@ func TestOfContainer(t *testing.T) {
 	}
 }
 
+// CRI-O passes annotations of a pod on, whatever their names: they must not lead to another pod's sandbox, nor out of the own one.
+func TestMembershipIsNotThePodsToChoose(t *testing.T) {
+	const crio = `io.kubernetes.cri-o.`
+	for forged, value := range map[string]string{"io.kubernetes.cri.sandbox-id": "victim", "io.kubernetes.cri.container-type": "sandbox"} {
+		annotations := map[string]string{crio + "ContainerType": "container", crio + "SandboxID": "own", forged: value}
+		id, _, err := sandbox.Membership("web", annotations)
+		if _, ok := errors.AsType[*sandbox.RoleError](err); !ok || !strings.Contains(err.Error(), forged+"="+value+", "+crio) {
+			t.Errorf("%s: %q, %v; want a RoleError that names both annotations", forged, id, err)
+		}
+	}
+	agreed := map[string]string{crio + "ContainerType": "container", crio + "SandboxID": "own", "io.kubernetes.cri.sandbox-id": "own"}
+	if id, role, err := sandbox.Membership("web", agreed); id != "own" || role != sandbox.Member || err != nil {
+		t.Errorf("annotations that agree: %q, %q, %v", id, role, err)
+	}
+}
+
 func TestDescribe(t *testing.T) {
 	h := newTree(t)
 	h.file("run/containerd/io.containerd.runtime.v2.task/k8s.io/pod1/config.json", containerdPod)
