@@ -190,20 +190,25 @@ func static(w *syntax.Word) (string, bool) {
 	return text, err == nil && !strings.Contains(text, "$")
 }
 
-// output is the file that a statement's output goes to: empty for none. What goes to /dev/null or to another of its outputs is none.
+// output is the file that a statement's output goes to: empty for none. What goes to /dev/null or to another of its outputs is none. Once it
+// goes to a file, nothing may lead it elsewhere: "> FILE > /dev/null" and "> FILE >&2" write nothing to FILE.
 func (s *script) output(stmt *syntax.Stmt) (file string, ok bool) {
 	for _, r := range stmt.Redirs {
 		to, fixed := "", false
 		if r.Word != nil {
 			to, fixed = static(r.Word)
 		}
+		aside := r.N != nil && r.N.Value != "1" && r.Op != syntax.RdrAll
 		switch {
 		case !fixed:
 			s.refuse(stmt, "where its output goes depends on something")
 			return "", false
+		case file != "" && !aside:
+			s.refuse(stmt, "its output is led elsewhere once more: "+s.source(r))
+			return "", false
 		case r.Op == syntax.DplOut && (to == "1" || to == "2"):
 		case (r.Op == syntax.RdrOut || r.Op == syntax.AppOut || r.Op == syntax.RdrAll) && to == "/dev/null":
-		case (r.Op == syntax.RdrOut || r.Op == syntax.ClbOut) && (r.N == nil || r.N.Value == "1") && file == "":
+		case (r.Op == syntax.RdrOut || r.Op == syntax.ClbOut) && !aside:
 			file = to
 		default:
 			s.refuse(stmt, "a redirection that is not understood: "+s.source(r))
