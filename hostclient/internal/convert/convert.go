@@ -152,17 +152,17 @@ func behind(n, before *yaml.Node) (node, alias *yaml.Node) {
 	return n.Alias, n
 }
 
-// field is the value of a mapping's key; nil where there is none.
-func field(n *yaml.Node, key string) *yaml.Node {
+// field is the value of a mapping's key; nil where there is none. Of a key that is there twice the last counts, as for Kubernetes.
+func field(n *yaml.Node, key string) (value *yaml.Node) {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == key {
-			return n.Content[i+1]
+			value = n.Content[i+1]
 		}
 	}
-	return nil
+	return value
 }
 
 // scalar is the text of a node; empty if it is none.

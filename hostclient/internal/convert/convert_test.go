@@ -85,7 +85,7 @@ func TestScripts(t *testing.T) {
 		{"echo 1 > /proc/sys/vm/a", "vm.a=1"},
 		{"echo '1' >/proc/sys/vm/a;", "vm.a=1"},
 		{"echo -n \"1 2\" 3 >| /proc/sys/kernel/sem", "kernel.sem=1 2 3"},
-		{"printf 1 > /proc/sys/vm/a && printf '%s\\n' 2 > /proc/sys/vm/b; printf '3\\n' > /proc/sys/vm/c", "vm.a=1; vm.b=2; vm.c=3"},
+		{"printf 1 > /proc/sys/vm/a && printf '%s\\n' 2 > /proc/sys/vm/b; printf '3\\n' > /proc/sys/vm/c; printf %d 4 > /proc/sys/vm/d", "vm.a=1; vm.b=2; vm.c=3; vm.d=4"},
 		{"echo 1 2>&1 > /proc/sys/vm/a 2> /dev/null", "vm.a=1"},
 		{"echo 1 | tee /proc/sys/vm/a /proc/sys/vm/b > /dev/null", "vm.a=1; vm.b=1"},
 		{"set -ex\nset -o pipefail\nsysctl -w vm.a=1 vm.b='2 3' 2>&1\n/sbin/sysctl -qw net/ipv4/conf/eth0.1/x=4 >/dev/null 2>&1", "vm.a=1; vm.b=2 3; net/ipv4/conf/eth0.1/x=4"},
@@ -128,6 +128,8 @@ func TestScriptsThatStay(t *testing.T) {
 		{"echo 1 > /proc/sys/vm/a > /proc/sys/vm/b", "echo 1", "led elsewhere once more"},
 		{"echo 'a;b' > /proc/sys/kernel/core_pattern", "echo 'a;b'", "the annotation can't hold it"},
 		{"echo -e '1' > /proc/sys/vm/a", "echo -e", "differs from shell to shell"},
+		{"printf %d abc > /proc/sys/vm/a", "printf", "a format of printf"},
+		{"printf %d \"'1\" > /proc/sys/vm/a", "printf", "a format of printf"},
 		{"printf '%03d' 1 > /proc/sys/vm/a", "printf", "a format of printf"},
 		{"sysctl -p /etc/sysctl.conf", "sysctl -p", "reads settings from elsewhere"},
 		{"sysctl -w vm.a=1 &", "sysctl -w vm.a=1", "background"},
@@ -175,6 +177,7 @@ func TestCommands(t *testing.T) {
 		{`command: [sh]`, "it has no -c"},
 		{`command: [sysctl, -w, "vm.a=$(N)"]`, "depends on a variable of the container"},
 		{`command: sysctl`, "it is no list"},
+		{`{command: [sysctl, -w, vm.a=1], command: [rm, /data/lock]}`, "rm does something else"}, // the last one counts
 		{`command: [[sysctl]]`, "is no string"},
 		{`{command: [sysctl, -w, vm.a=1], restartPolicy: Always}`, "it is a sidecar"},
 	} {

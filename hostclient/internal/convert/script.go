@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -302,8 +303,15 @@ func printed(argv []string) (value, why string) {
 		}
 		return value, ""
 	case "printf":
-		if len(args) == 2 && (args[0] == "%s" || args[0] == `%s\n` || args[0] == "%d" || args[0] == `%d\n`) {
-			return args[1], ""
+		if len(args) == 2 {
+			switch strings.TrimSuffix(args[0], `\n`) {
+			case "%s":
+				return args[1], ""
+			case "%d":
+				if n, err := strconv.ParseInt(args[1], 10, 64); err == nil && strconv.FormatInt(n, 10) == args[1] {
+					return args[1], ""
+				}
+			}
 		}
 		if len(args) == 1 {
 			if text := strings.TrimSuffix(args[0], `\n`); !strings.ContainsAny(text, `%\`) {
