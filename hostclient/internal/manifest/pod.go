@@ -49,11 +49,25 @@ var templates = map[string][]string{
 	"CronJob":               {"spec", "jobTemplate", "spec", "template"},
 }
 
-// Lists may hold lists, and an alias could make them endless.
+// Lists may hold lists, and aliases make much of little: a few hundred KiB could stand for any number of settings.
 const (
 	maxDepth   = 4
-	maxObjects = 100_000
+	maxObjects = 100_000 // objects of lists and settings, of a file
+	// annotationPart is how many bytes of an annotation count as one setting.
+	annotationPart = 64
 )
+
+// count counts what a part of the file stands for. It is false, and complained about once, when that is too much.
+func (r *reader) count(n int, part *yaml.Node, what string) bool {
+	if r.objects > maxObjects {
+		return false
+	}
+	if r.objects += n; r.objects > maxObjects {
+		r.complain(part, what, fmt.Sprintf("the file stands for more than %d objects and settings, or for lists that lie too deep in each other", maxObjects))
+		return false
+	}
+	return true
+}
 
 // pods returns the pods of an object: its own, those of the items of a list, or none.
 func (r *reader) pods(object *yaml.Node, depth int) []Pod {
@@ -61,12 +75,11 @@ func (r *reader) pods(object *yaml.Node, depth int) []Pod {
 	if strings.HasSuffix(kind, "List") {
 		var pods []Pod
 		for _, item := range r.items(object, "items") {
-			switch r.objects++; {
-			case r.objects > maxObjects:
-				return nil
-			case r.objects == maxObjects, depth == maxDepth:
-				r.complain(object, kind, "it holds too many objects, or lists that lie too deep in each other")
-				r.objects = maxObjects
+			n := 1
+			if depth == maxDepth {
+				n = maxObjects + 1
+			}
+			if !r.count(n, object, kind) {
 				return nil
 			}
 			pods = append(pods, r.pods(resolve(item), depth+1)...)
@@ -96,7 +109,9 @@ func (r *reader) pods(object *yaml.Node, depth int) []Pod {
 func (r *reader) securitySysctls(template *yaml.Node) []sysctld.Line {
 	var lines []sysctld.Line
 	for _, item := range r.items(template, "spec", "securityContext", "sysctls") {
-		item = resolve(item)
+		if item = resolve(item); !r.count(1, item, "sysctls") {
+			return nil
+		}
 		key, value := r.text(item, "name"), r.text(item, "value")
 		if r.field(item, "value") == nil {
 			r.complain(item, "sysctls", "an element has no value")
@@ -122,6 +137,9 @@ func (r *reader) annotation(template *yaml.Node) []sysctld.Line {
 		return nil
 	}
 	node := r.field(template, "metadata", "annotations", sysctld.Annotation)
+	if !r.count(1+len(text)/annotationPart, node, sysctld.Annotation) {
+		return nil
+	}
 	lines, bad := sysctld.ParseAnnotation(r.file, text)
 	if bad != nil {
 		for _, line := range bad.Lines {

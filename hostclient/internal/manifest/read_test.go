@@ -175,6 +175,19 @@ func TestReadBoundsAliases(t *testing.T) {
 	}
 }
 
+// So little text must not stand for more than memory holds: settings of a pod that a list names again and again.
+func TestReadBoundsWhatAliasesStandFor(t *testing.T) {
+	sysctls := "  spec: {securityContext: {sysctls: [" + strings.Repeat("{name: vm.a, value: '1'},", 1000) + "]}}\n"
+	annotation := "  metadata: {annotations: {io.katacontainers.sysctl: \"" + strings.Repeat("vm.a=1;", 10_000) + "\"}}\n"
+	for name, pod := range map[string]string{"sysctls": sysctls, "annotation": annotation} {
+		_, err := manifest.Read("f.yaml", "kind: List\nitems:\n- &a\n  kind: Pod\n"+pod+strings.Repeat("- *a\n", 2000), manifest.YAML)
+		malformed, ok := errors.AsType[*sysctld.Malformed](err)
+		if !ok || len(malformed.Lines) != 1 || !strings.Contains(err.Error(), "stands for more than 100000") {
+			t.Errorf("%s: %.200v", name, err)
+		}
+	}
+}
+
 func TestChoose(t *testing.T) {
 	one := []sysctld.Line{{Key: "vm.a", Value: "1"}}
 	two := []sysctld.Line{{Key: "vm.a", Value: "2"}}

@@ -13,7 +13,7 @@ import (
 // reader walks the documents of one file and collects what is wrong with them.
 type reader struct {
 	file    string
-	objects int // of lists, so far
+	objects int // counted so far
 	bad     []*sysctld.SyntaxError
 }
 
