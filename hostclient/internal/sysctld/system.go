@@ -3,6 +3,7 @@ package sysctld
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,6 +19,9 @@ var Directories = []string{"/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sys
 // mainFile is read after all of them, as sysctl --system does.
 const mainFile = "/etc/sysctl.conf"
 
+// maxSystem bounds all files together, in bytes: root may be the image of a guest, which may hold anything.
+const maxSystem = 16 << 20
+
 // System reads what "sysctl --system" reads below root, in the same order: one file of each name, sorted by name, then /etc/sysctl.conf. A file
 // that is empty or a link to /dev/null hides others and says nothing. Links stay within root. The error is a *Malformed, or tells of a file
 // that can't be read. Positions name the files with their root.
@@ -28,11 +32,13 @@ func System(root string) ([]Line, error) {
 	}
 	var all []Line
 	var bad []*Malformed
+	left := maxSystem
 	for _, file := range files {
-		text, err := readWithin(root, file)
+		text, err := readWithin(root, file, left)
 		if err != nil {
 			return nil, err
 		}
+		left -= len(text)
 		lines, malformed := Parse(filepath.Join(root, file), text)
 		all, bad = append(all, lines...), append(bad, malformed)
 	}
@@ -69,11 +75,11 @@ func systemFiles(root string) ([]string, error) {
 	return append(files, mainFile), nil
 }
 
-// readWithin reads a file of root; one that is not there is empty, and so is anything that is no regular file, such as /dev/null.
-func readWithin(root, file string) (string, error) {
-	path, err := securejoin.SecureJoin(root, file)
+// readWithin reads a file of root, up to a number of bytes; one that is not there is empty, and so is anything that is no regular file, such as /dev/null.
+func readWithin(root, name string, limit int) (string, error) {
+	path, err := securejoin.SecureJoin(root, name)
 	if err != nil {
-		return "", fmt.Errorf("read %s below %s: %w", file, root, err)
+		return "", fmt.Errorf("read %s below %s: %w", name, root, err)
 	}
 	info, err := os.Stat(path)
 	switch {
@@ -84,6 +90,14 @@ func readWithin(root, file string) (string, error) {
 	case !info.Mode().IsRegular():
 		return "", nil
 	}
-	text, err := os.ReadFile(path)
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, int64(limit)+1))
+	if err == nil && len(text) > limit {
+		return "", fmt.Errorf("%s: with it the files have more than %d bytes, which no sysctl.d has", path, maxSystem)
+	}
 	return string(text), err
 }

@@ -80,3 +80,18 @@ func TestSystemOfAnEmptyRoot(t *testing.T) {
 		t.Errorf("got %v, %v", lines, err)
 	}
 }
+
+// An image may hold a file of any size, which costs it nothing.
+func TestSystemBoundsItsFiles(t *testing.T) {
+	root := tree(t, map[string]string{"etc/sysctl.d/a.conf": "vm.a=1"})
+	large := filepath.Join(root, "etc/sysctl.d/b.conf")
+	if err := os.WriteFile(large, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(large, 1<<40); err != nil {
+		t.Skip("no sparse files here: ", err)
+	}
+	if _, err := sysctld.System(root); err == nil || !strings.Contains(err.Error(), large+": with it the files have more than") {
+		t.Errorf("got %v", err)
+	}
+}
