@@ -13,14 +13,28 @@ func (h Host) Contained(pid int) bool {
 	if pid == 1 {
 		return true
 	}
-	for _, kind := range []string{"ipc", "uts"} {
-		own, err := os.Readlink(h.path("proc", strconv.Itoa(pid), "ns", kind))
+	return h.apart(strconv.Itoa(pid), "self", "ipc", "uts")
+}
+
+// apart tells that a process is in another namespace of one of the kinds than another process. What can't be told is not so: one of them has
+// ended, or is not ours to look at.
+func (h Host) apart(pid, other string, kinds ...string) bool {
+	for _, kind := range kinds {
+		own, err := os.Readlink(h.path("proc", pid, "ns", kind))
 		if err != nil {
-			continue // it has ended, or is not ours to look at
+			continue
 		}
-		if ours, err := os.Readlink(h.path("proc/self/ns", kind)); err == nil && own != ours {
+		if its, err := os.Readlink(h.path("proc", other, "ns", kind)); err == nil && own != its {
 			return true
 		}
 	}
 	return false
+}
+
+// hostProcess is a process in the host's own namespaces: the first one or, where that is not ours to look at, this one.
+func (h Host) hostProcess() string {
+	if _, err := os.Readlink(h.path("proc/1/ns/ipc")); err != nil {
+		return "self"
+	}
+	return "1"
 }

@@ -52,3 +52,28 @@ func TestContainedOnThisMachine(t *testing.T) {
 		cmd.Wait()
 	}
 }
+
+// A container that calls itself the QEMU of a sandbox leads nobody to the guest of its choice; QEMU itself is found.
+func TestQEMUInAContainerIsNone(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make namespaces: run the tests as root")
+	}
+	h := sandbox.Host{}
+	const id = "kata-sysctl-qemu-test"
+	for flags, want := range map[uintptr]bool{0: true, syscall.CLONE_NEWNET: true, syscall.CLONE_NEWUTS: false, syscall.CLONE_NEWIPC: false, syscall.CLONE_NEWPID: false} {
+		cmd := exec.Command("sh", "-c", "read line", "-name", "sandbox-"+id, "-device", "vhost-vsock-pci,guest-cid=4711")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags, Pdeathsig: syscall.SIGKILL}
+		if _, err := cmd.StdinPipe(); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		endpoint, err := h.Endpoint(t.Context(), id)
+		if got := err == nil && endpoint.Target.CID == 4711; got != want {
+			t.Errorf("with clone flags %#x: found %v, want %v: %+v, %v", flags, got, want, endpoint, err)
+		}
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
+}

@@ -11,17 +11,19 @@ import (
 )
 
 // readQEMU takes the guest's context id from the command line of the QEMU that was started for the sandbox: both runtimes pass
-// "-name sandbox-ID" and "-device vhost-vsock-…,guest-cid=CID" (qemu.go and govmm; qemu/cmdline_generator.rs).
+// "-name sandbox-ID" and "-device vhost-vsock-…,guest-cid=CID" (qemu.go and govmm; qemu/cmdline_generator.rs). A command line is what its
+// process wants it to be, and a container may know its sandbox's id: only processes in the host's namespaces count.
 func (h Host) readQEMU(_ context.Context, id ID) (Endpoint, error) {
 	var pids []string
 	var cids []uint32
 	for _, path := range h.glob("proc/[1-9]*/cmdline") {
+		pid := strings.Split(path, "/")[1]
 		line, err := readFile(h.path(path))
 		if err != nil {
 			continue // ended since
 		}
-		if cid, ok := guestCID(strings.Split(string(line), "\x00"), id); ok {
-			pids, cids = append(pids, strings.Split(path, "/")[1]), append(cids, cid)
+		if cid, ok := guestCID(strings.Split(string(line), "\x00"), id); ok && !h.apart(pid, h.hostProcess(), "ipc", "uts", "pid") {
+			pids, cids = append(pids, pid), append(cids, cid)
 		}
 	}
 	slices.Sort(cids)
@@ -32,7 +34,6 @@ func (h Host) readQEMU(_ context.Context, id ID) (Endpoint, error) {
 		url := fmt.Sprintf("%s://%d", target.Vsock, cids[0])
 		return h.endpointOf(id, url, "the command line of process "+pids[0])
 	}
-	// A command line is what its process wants it to be.
 	return Endpoint{}, fmt.Errorf("processes %s all claim to be the QEMU of the sandbox, with different guests", strings.Join(pids, " "))
 }
 
