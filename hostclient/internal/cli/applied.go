@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
 
+	"kata-sysctl/hostclient/internal/output"
 	"kata-sysctl/hostclient/internal/rpc"
 	"kata-sysctl/hostclient/internal/sysctld"
 	sysctlv1 "kata-sysctl/proto/sysctl/v1"
@@ -34,6 +36,20 @@ func (a applied) unmatched() []string {
 		globs[i] = glob.Pos.String() + ": " + glob.Key
 	}
 	return globs
+}
+
+// skipped says, of a success, what is not in force all the same, and why.
+func (a applied) skipped() []string {
+	var skipped []string
+	for _, glob := range a.unmatched() {
+		skipped = append(skipped, glob+": no key of the guest matches")
+	}
+	for i, o := range a.outcomes {
+		if !inForce(&sysctlv1.SetRequest{}, o.GetStatus()) {
+			skipped = append(skipped, fmt.Sprintf("%s: %s: %s: %s", a.lines[i].Pos, o.GetKey(), output.StatusName(o.GetStatus()), o.GetReason()))
+		}
+	}
+	return skipped
 }
 
 // applyLines resolves globs and applies the lines: first those that may not fail, as flags say, then the others with best effort.

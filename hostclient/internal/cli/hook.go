@@ -34,7 +34,7 @@ failure ends with an exit code other than 0, unless the mode is warn: then it is
 	return cmd
 }
 
-// runHook prints nothing on success: runtimes log what hooks print.
+// runHook prints nothing where all settings are in force: runtimes log what hooks print.
 func (s *session) runHook(cmd *cobra.Command, mode sysctld.Mode) error {
 	for _, name := range choices {
 		if cmd.Flags().Changed(name) {
@@ -50,7 +50,11 @@ func (s *session) runHook(cmd *cobra.Command, mode sysctld.Mode) error {
 		task, err = ocihook.Plan(state, mode)
 	}
 	if err == nil && len(task.Lines) > 0 {
-		err = s.perform(cmd.Context(), task)
+		var skipped []string
+		skipped, err = s.perform(cmd.Context(), task)
+		for _, what := range skipped {
+			s.warn(&HookError{Container: state.ID, Err: errors.New(what)})
+		}
 	}
 	if err == nil {
 		return nil
@@ -58,34 +62,39 @@ func (s *session) runHook(cmd *cobra.Command, mode sysctld.Mode) error {
 	err = &HookError{Container: state.ID, Err: err}
 	late, notStarted := errors.AsType[*ocihook.NotStartedError](err)
 	if task.Mode == sysctld.Warn || notStarted && late.Role == sandbox.Pod || is[*ocihook.ForeignError](err) {
-		fmt.Fprintln(s.stderr, "hostclient: warning: "+line(err))
+		s.warn(err)
 		return nil
 	}
 	return err
 }
 
+func (s *session) warn(err error) { fmt.Fprintln(s.stderr, "hostclient: warning: "+line(err)) }
+
 // perform finds the guest, waits for it while it boots, and applies the task's lines to the pod: the container either is not there yet or
-// shares the pod's namespaces.
-func (s *session) perform(ctx context.Context, task ocihook.Task) error {
+// shares the pod's namespaces. It returns what may fail and did.
+func (s *session) perform(ctx context.Context, task ocihook.Task) (skipped []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	endpoint, err := s.awaitVM(ctx, task)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	client, err := rpc.Connect(ctx, endpoint.Target)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer client.Close()
 	lines := task.Lines
 	if task.Role == sandbox.Pod || task.Role == sandbox.Single && !endpoint.Shim {
 		if lines, err = shared(ctx, client, task); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	_, err = applyLines(ctx, client, "", &sysctlv1.SetRequest{}, lines)
-	return err
+	done, err := applyLines(ctx, client, "", &sysctlv1.SetRequest{}, lines)
+	if err != nil {
+		return nil, err
+	}
+	return done.skipped(), nil
 }
 
 func (s *session) awaitVM(ctx context.Context, task ocihook.Task) (sandbox.Endpoint, error) {
@@ -126,5 +135,5 @@ func shared(ctx context.Context, client *rpc.Client, task ocihook.Task) ([]sysct
 	if len(later) > 0 && task.Role == sandbox.Single {
 		return nil, &ocihook.TooEarlyError{Keys: later}
 	}
-	return now, nil
+	return append(now, checked.globs...), nil // for the account of what is skipped
 }

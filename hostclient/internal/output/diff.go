@@ -34,12 +34,12 @@ func (d *Diff) text(v View) string {
 	}
 	for _, o := range d.Outcomes.Outcomes {
 		switch o.Status {
-		case statusName(sysctlv1.Status_STATUS_WOULD_APPLY), statusName(sysctlv1.Status_STATUS_NOT_ATTEMPTED):
+		case StatusName(sysctlv1.Status_STATUS_WOULD_APPLY), StatusName(sysctlv1.Status_STATUS_NOT_ATTEMPTED):
 			if o.Before != nil {
 				add("-", o.Key, *o.Before, "")
 			}
 			add("+", o.Key, o.Requested, o.Source)
-		case statusName(sysctlv1.Status_STATUS_UNCHANGED):
+		case StatusName(sysctlv1.Status_STATUS_UNCHANGED):
 			if d.unchanged {
 				add(" ", o.Key, o.Requested, o.Source)
 			}
@@ -47,7 +47,7 @@ func (d *Diff) text(v View) string {
 			add("!", o.Key, o.Requested, o.Source+": "+o.Status+": "+o.Reason)
 		}
 		for _, note := range o.Notes {
-			if o.Status != statusName(sysctlv1.Status_STATUS_UNCHANGED) {
+			if o.Status != StatusName(sysctlv1.Status_STATUS_UNCHANGED) {
 				b.WriteString("    " + Escape(note) + "\n")
 			}
 		}

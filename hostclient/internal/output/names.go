@@ -11,7 +11,8 @@ import (
 
 func scopeName(s sysctlv1.Scope) string { return strings.TrimPrefix(s.String(), "SCOPE_") }
 
-func statusName(s sysctlv1.Status) string { return strings.TrimPrefix(s.String(), "STATUS_") }
+// StatusName is a status as tables and JSON spell it.
+func StatusName(s sysctlv1.Status) string { return strings.TrimPrefix(s.String(), "STATUS_") }
 
 // scopeCell is scopeName for a table, where a key without scope has none.
 func scopeCell(s sysctlv1.Scope) string {

@@ -44,7 +44,7 @@ func NewOutcomes(head Head, outcomes []*sysctlv1.Outcome, err *Error) *Outcomes 
 			Key:       o.GetKey(),
 			Scope:     scopeName(o.GetScope()),
 			Namespace: o.GetNamespace(),
-			Status:    statusName(o.GetStatus()),
+			Status:    StatusName(o.GetStatus()),
 			Before:    o.Before,
 			Requested: o.GetRequested(),
 			After:     o.After,
