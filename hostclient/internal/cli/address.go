@@ -121,28 +121,37 @@ func (a *address) one(cmd *cobra.Command) (guest, error) {
 	}}, err
 }
 
-// several are the guests of a command line that may mean several.
+// several are the guests of a command line that may mean several. Where it can't be told whether one is meant, its locate says so.
 func (a *address) several() ([]guest, error) {
 	ids, err := a.ids()
-	guests := make([]guest, len(ids))
-	for i, id := range ids {
-		guests[i] = a.guestOf(id)
+	if err != nil {
+		return nil, err
 	}
-	return guests, err
+	var guests []guest
+	for _, id := range ids {
+		fits, err := a.fits(id)
+		g := a.guestOf(id)
+		if err != nil {
+			g.locate = func(context.Context) (sandbox.Endpoint, error) { return sandbox.Endpoint{}, err }
+		}
+		if fits || err != nil {
+			guests = append(guests, g)
+		}
+	}
+	switch {
+	case len(guests) > 0:
+		return guests, nil
+	case a.all:
+		return nil, a.host.NoSandbox("a Kata sandbox", "")
+	}
+	return nil, a.host.NoSandbox("a Kata sandbox with "+strings.Join(a.selectors, " and "),
+		"does the container manager pass the annotation on (containerd: pod_annotations)?")
 }
 
+// ids are the sandboxes among which several chooses.
 func (a *address) ids() ([]sandbox.ID, error) {
 	if a.all || len(a.selectors) > 0 {
-		ids, err := a.host.IDs()
-		ids = slices.DeleteFunc(ids, func(id sandbox.ID) bool { return !a.fits(id) })
-		if err != nil || len(ids) > 0 {
-			return ids, err
-		}
-		if a.all {
-			return nil, a.host.NoSandbox("a Kata sandbox", "")
-		}
-		return nil, a.host.NoSandbox("a Kata sandbox with "+strings.Join(a.selectors, " and "),
-			"does the container manager pass the annotation on (containerd: pod_annotations)?")
+		return a.host.IDs()
 	}
 	var ids []sandbox.ID
 	for _, prefix := range a.sandboxes {
@@ -156,17 +165,21 @@ func (a *address) ids() ([]sandbox.ID, error) {
 	return slices.Compact(ids), nil
 }
 
-// fits tells whether the annotations of a sandbox are as all selectors want them.
-func (a *address) fits(id sandbox.ID) bool {
-	if a.all {
-		return true
+// fits tells whether the annotations of a sandbox are as all selectors want them. One without annotations fits none; its errors are of type
+// *sandbox.BundleError.
+func (a *address) fits(id sandbox.ID) (bool, error) {
+	if len(a.selectors) == 0 {
+		return true, nil
 	}
 	annotations, err := a.host.Annotations(id)
+	if is[*sandbox.NotFoundError](err) {
+		return false, nil
+	}
 	return err == nil && !slices.ContainsFunc(a.selectors, func(selector string) bool {
 		key, value, _ := strings.Cut(selector, "=")
 		got, ok := annotations[key]
 		return !ok || got != value
-	})
+	}), err
 }
 
 func (a *address) guestOf(id sandbox.ID) guest {
