@@ -16,6 +16,8 @@ const (
 	// answers, not the agent, so it is quick, but a CONNECT that races with the guest's boot may never be answered at all. Those
 	// before it are kept until one is answered: vhost-device-vsock 0.3.0 serves nobody any more after a client that gave up.
 	askAgain = 2 * time.Second
+	// askSoon is when the next goes out after one that the guest refused while another has no answer yet: the guest is up, its agent comes.
+	askSoon = 250 * time.Millisecond
 	// maxAnswer bounds the answer to CONNECT: "OK " and a port of ten digits would do.
 	maxAnswer = 64
 )
@@ -46,6 +48,8 @@ func dialHybrid(ctx context.Context, path string, port uint32) (net.Conn, error)
 			if pending--; a.err == nil || pending == 0 || !Temporary(a.err) {
 				return a.conn, a.err
 			}
+			pause = askSoon
+			again.Reset(pause)
 		case <-again.C:
 			ask()
 			pause *= 2

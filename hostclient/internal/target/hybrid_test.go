@@ -151,3 +151,40 @@ func TestAsksAgainBesideTheFirst(t *testing.T) {
 		t.Error("the first CONNECT is still open")
 	}
 }
+
+// Beside a CONNECT without an answer the others go on as soon as the guest refuses them: it is up, and its agent is not yet.
+func TestAsksOftenOnceTheGuestRefuses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vmm.sock")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	up := time.Now().Add(askAgain + time.Second)
+	go func() {
+		first, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer first.Close()
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if time.Now().After(up) {
+				io.WriteString(conn, "OK 1\n")
+				defer conn.Close()
+			} else {
+				conn.Close()
+			}
+		}
+	}()
+	ctx, cancel := context.WithDeadline(t.Context(), up.Add(askAgain))
+	defer cancel()
+	conn, err := Target{Scheme: Hybrid, Path: path, Port: 10777}.Dial(ctx)
+	if err != nil {
+		t.Fatalf("%v after the agent came up: %v", time.Since(up), err)
+	}
+	conn.Close()
+}
