@@ -72,14 +72,20 @@ func beginAlone(t *testing.T, needs ...need) context.Context {
 	if guests == nil {
 		on.Missing(t, whyNoTier)
 	}
+	skipWithout(t, needs...)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// skipWithout skips a test, or a part of one, that this run does not have what it needs for.
+func skipWithout(t *testing.T, needs ...need) {
+	t.Helper()
 	for _, n := range needs {
 		if !has(n) {
 			t.Skip(notHere + string(n))
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	t.Cleanup(cancel)
-	return ctx
 }
 
 // has tells whether this run has what a test needs.
