@@ -9,6 +9,6 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newTestGuestCommand(), newTestNodeCommand())
+	root.AddCommand(newBakeCommand(), newInspectCommand(), newVerifyCommand(), newTestGuestCommand(), newTestNodeCommand())
 	return root
 }

@@ -19,6 +19,15 @@ var machinePackages = []struct{ evidence, name string }{
 	{"/usr/bin/nsenter", "util-linux"}, // looks into namespaces from outside, as do the next two
 	{"/usr/sbin/sysctl", "procps"},
 	{"/usr/sbin/ip", "iproute2"},
+	{"/usr/sbin/debugfs", "e2fsprogs"}, // makes, changes and checks images, as do those below
+	{"/usr/bin/mkfs.erofs", "erofs-utils"},
+	{"/usr/sbin/mkfs.xfs", "xfsprogs"},
+	{"/usr/sbin/veritysetup", "cryptsetup-bin"},
+	{"/usr/sbin/sfdisk", "fdisk"},
+	{"/usr/bin/mount", "mount"}, // losetup, too
+	{"/usr/bin/zstd", "zstd"},
+	{"/usr/bin/cpio", "cpio"},
+	{"/usr/bin/setfattr", "attr"},
 }
 
 // installMissing installs the machine's packages, with apt-get update only when it turns out to be needed.

@@ -1,0 +1,457 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+const testPolicy = "version = 1\n"
+
+// shapes are all that Kata ships or its osbuilder makes.
+var shapes = []struct {
+	name  string
+	make  func(t *testing.T, root string) fixture
+	tells []string // what inspect says
+	dated bool     // the kernel writes its own dates: the bytes differ
+}{
+	{name: "directory", make: func(_ *testing.T, root string) fixture { return fixture{path: root} }, tells: []string{"directory"}},
+	{name: "initrd", make: func(t *testing.T, root string) fixture { return initrdOf(t, root, "gzip -9n") }, tells: []string{"initrd", "gzip"}},
+	{name: "initrd plain", make: func(t *testing.T, root string) fixture { return initrdOf(t, root, "cat") }, tells: []string{"initrd", "none"}},
+	{name: "initrd zstd", make: func(t *testing.T, root string) fixture { return initrdOf(t, root, "zstd -q") }, tells: []string{"initrd", "zstd"}},
+	diskShape("ext4", diskKind{filesystem: "ext4", megabytes: 48}, "at byte 1048576"),
+	diskShape("ext4 DAX", diskKind{filesystem: "ext4", megabytes: 48, dax: true}, "at byte 3145728"),
+	diskShape("erofs", diskKind{filesystem: "erofs"}, "at byte 1048576"),
+	diskShape("erofs DAX", diskKind{filesystem: "erofs", dax: true}, "at byte 3145728"),
+	diskShape("erofs plain", diskKind{filesystem: "plain erofs"}, "at byte 1048576"),
+	diskShape("xfs", diskKind{filesystem: "xfs", megabytes: 320}, "at byte 1048576"),
+	diskShape("xfs DAX", diskKind{filesystem: "xfs", megabytes: 320, dax: true}, "at byte 3145728"),
+	diskShape("ext4 measured", diskKind{filesystem: "ext4", megabytes: 48, measured: true}, "dm-verity"),
+	diskShape("ext4 measured superblock DAX", diskKind{filesystem: "ext4", megabytes: 48, measured: true, superblock: true, dax: true}, "dm-verity"),
+	diskShape("erofs measured", diskKind{filesystem: "erofs", measured: true}, "dm-verity"),
+	diskShape("erofs measured DAX", diskKind{filesystem: "erofs", measured: true, dax: true}, "dm-verity"),
+}
+
+type shapeCase = struct {
+	name  string
+	make  func(t *testing.T, root string) fixture
+	tells []string
+	dated bool
+}
+
+func diskShape(name string, kind diskKind, tells string) shapeCase {
+	filesystem := strings.TrimPrefix(kind.filesystem, "plain ")
+	return shapeCase{
+		name:  name,
+		make:  func(t *testing.T, root string) fixture { return diskOf(t, root, kind) },
+		tells: []string{"disk image", filesystem, tells},
+		dated: filesystem == "xfs",
+	}
+}
+
+func TestBakeEveryShape(t *testing.T) {
+	need(t)
+	root, agent := guestRoot(t), agentFile(t)
+	policy := write(t, filepath.Join(t.TempDir(), "policy.toml"), testPolicy, 0o600)
+	for _, shape := range shapes {
+		t.Run(shape.name, func(t *testing.T) {
+			in := shape.make(t, root)
+			before := digestOf(t, in.path)
+			dir := t.TempDir()
+			bakeTo := func(name string) (string, string) {
+				out := filepath.Join(dir, name)
+				args := []string{"bake", "--in", in.path, "--out", out, "--agent", agent, "--policy", policy}
+				if in.params != "" {
+					args = append(args, "--kernel-verity-params", in.params)
+				}
+				stdout, stderr, code := guestimage(t, args...)
+				if code != 0 {
+					t.Fatal(stderr)
+				}
+				return out, stdout
+			}
+			out, said := bakeTo("out")
+			if digestOf(t, in.path) != before {
+				t.Error("the input has changed")
+			}
+
+			told, stderr, code := guestimage(t, "verify", out)
+			if code != 0 {
+				t.Fatal(stderr)
+			}
+			agentBytes, err := os.ReadFile(agent)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wants := append(slices.Clone(shape.tells), "systemd (/usr/lib/systemd/systemd, EM_X86_64)", "4.1.0",
+				sum(agentBytes), sum([]byte(testPolicy)), "with kata-containers.target", "verified")
+			for _, want := range wants {
+				if !strings.Contains(told, want) {
+					t.Errorf("verify does not say %q:\n%s", want, told)
+				}
+			}
+
+			wantFiles := []string{"out"}
+			if in.params != "" {
+				wantFiles = append(wantFiles, "out"+paramsSuffix)
+				beside, err := os.ReadFile(out + paramsSuffix)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !strings.Contains(said, strings.TrimSpace(string(beside))) || strings.Contains(string(beside), in.params) {
+					t.Errorf("the parameters beside the image are %q, and bake said %s", beside, said)
+				}
+			}
+			if got := names(t, dir); !slices.Equal(got, wantFiles) {
+				t.Errorf("bake left %v", got)
+			}
+
+			again, _ := bakeTo("again")
+			if same := contentOf(t, again) == contentOf(t, out); same == shape.dated {
+				t.Errorf("same bytes from the same inputs: %v", same)
+			}
+		})
+	}
+}
+
+// contentOf is the hash of a file's bytes, or of a directory with all that is in it.
+func contentOf(t *testing.T, name string) string {
+	t.Helper()
+	if info, err := os.Stat(name); err != nil || info.IsDir() {
+		return digestOf(t, filepath.Join(name, "."))
+	}
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum(content)
+}
+
+func sum(content []byte) string {
+	hash := sha256.Sum256(content)
+	return hex.EncodeToString(hash[:])
+}
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, entry := range entries {
+		list = append(list, entry.Name())
+	}
+	return list
+}
+
+// A baked image is an image: a newer agent takes the place of the one that is in.
+func TestBakeAgain(t *testing.T) {
+	need(t)
+	root, old := guestRoot(t), agentFile(t)
+	newer := agentFile(t, func(agent []byte) []byte { return append(agent, 0) })
+	for _, shape := range shapes[:8] {
+		t.Run(shape.name, func(t *testing.T) {
+			dir := t.TempDir()
+			first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
+			if _, stderr, code := guestimage(t, "bake", "--in", shape.make(t, root).path, "--out", first, "--agent", old); code != 0 {
+				t.Fatal(stderr)
+			}
+			if _, stderr, code := guestimage(t, "bake", "--in", first, "--out", second, "--agent", newer); code != 0 {
+				t.Fatal(stderr)
+			}
+			content, err := os.ReadFile(newer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if told, stderr, code := guestimage(t, "verify", second); code != 0 || !strings.Contains(told, sum(content)) {
+				t.Errorf("the newer agent is not in it: %s %s", told, stderr)
+			}
+		})
+	}
+}
+
+// The initrd that was there is where the new one begins, byte for byte.
+func TestInitrdIsKept(t *testing.T) {
+	need(t)
+	in := initrdOf(t, guestRoot(t), "gzip -9n")
+	out := filepath.Join(t.TempDir(), "out")
+	if _, stderr, code := guestimage(t, "bake", "--in", in.path, "--out", out, "--agent", agentFile(t)); code != 0 {
+		t.Fatal(stderr)
+	}
+	sh(t, `cmp -n "$(stat -c %s "$1")" "$1" "$2"`, in.path, out)
+	if unpacked := sh(t, `zcat "$1" | { cpio --quiet -t; cpio --quiet -t; }`, out); !strings.Contains(unpacked, "usr/bin/kata-sysctl-agent\n") {
+		t.Errorf("cpio finds no agent:\n%s", unpacked)
+	}
+}
+
+// What the distribution's own tools see in the result, without a line of ours.
+func TestDiskSeenByOthers(t *testing.T) {
+	need(t)
+	root, agent := guestRoot(t), agentFile(t)
+	in := diskOf(t, root, diskKind{filesystem: "erofs", measured: true, dax: true})
+	out := filepath.Join(t.TempDir(), "out")
+	if _, stderr, code := guestimage(t, "bake", "--in", in.path, "--out", out, "--agent", agent, "--kernel-verity-params", in.params); code != 0 {
+		t.Fatal(stderr)
+	}
+	// The guest's view of a DAX device begins after the header.
+	seen := sh(t, `cd "$(dirname "$1")"; dd if="$1" of=inner bs=1M skip=2 conv=sparse status=none
+		sfdisk --json inner | grep -c '"node"'
+		start() { sfdisk -d inner | sed -n "s/^inner$1 .*start= *\([0-9]*\),.*/\1/p"; }
+		size() { sfdisk -d inner | sed -n "s/^inner$1 .*size= *\([0-9]*\),.*/\1/p"; }
+		dd if=inner of=p1 skip="$(start 1)" count="$(size 1)" status=none
+		dd if=inner of=p2 skip="$(start 2)" count="$(size 2)" status=none
+		IFS=,= read -r _ hash _ salt _ blocks _ <"$1.kernel_verity_params"
+		veritysetup verify --no-superblock --salt="$salt" --data-blocks="$blocks" p1 p2 "$hash"
+		fsck.erofs --extract=x --preserve p1 >/dev/null
+		cmp x/usr/bin/kata-sysctl-agent "$2"
+		stat -c '%u:%g %a %Y' x/home/user/file
+		dump.erofs --path=/usr/bin/kata-agent-too p1 | grep -o 'Links: 2'
+		sfdisk -d "$1" | grep -c 'start=        6144'`, out, agent)
+	if want := "2\n1000:1000 640 1577934245\nLinks: 2\n1\n"; seen != want {
+		t.Errorf("seen:\n%swant:\n%s", seen, want)
+	}
+}
+
+// A refusal names what is wrong, leaves no output and no change.
+func TestBakeRefuses(t *testing.T) {
+	need(t)
+	root, agent := guestRoot(t), agentFile(t)
+	ext4 := diskOf(t, root, diskKind{filesystem: "ext4", megabytes: 48})
+	measured := diskOf(t, root, diskKind{filesystem: "ext4", megabytes: 48, measured: true})
+	gzipped := initrdOf(t, root, "gzip -9n")
+	cut := func(from string, bytes int) func(*testing.T, string) string {
+		return func(t *testing.T, dir string) string {
+			sh(t, `head -c "$1" "$2" >"$3/cut"`, fmt.Sprint(bytes), from, dir)
+			return dir + "/cut"
+		}
+	}
+	same := func(name string) func(*testing.T, string) string {
+		return func(*testing.T, string) string { return name }
+	}
+	// changed runs a script on a copy of the image or directory $1.
+	changed := func(from, script string) func(*testing.T, string) string {
+		return func(t *testing.T, dir string) string {
+			sh(t, `cp -a --sparse=always "$1" "$2/in"; cd "$2"; set -- in; `+script, from, dir)
+			return dir + "/in"
+		}
+	}
+	wrongHash := strings.Replace(measured.params, "root_hash=", "root_hash=ff", 1)
+	wrongHash = wrongHash[:len("root_hash=")+64] + wrongHash[len("root_hash=")+66:]
+	foreign := agentFile(t, func(agent []byte) []byte {
+		agent[18], agent[19] = 0xb7, 0 // e_machine: EM_AARCH64
+		return agent
+	})
+
+	for _, test := range []struct {
+		name  string
+		in    func(t *testing.T, dir string) string
+		flags []string
+		want  string
+	}{
+		{"truncated disk", cut(ext4.path, 20<<20), nil, "truncated"},
+		{"truncated to nothing", cut(ext4.path, 3), nil, "empty"},
+		{"truncated table", cut(ext4.path, 2000), nil, "truncated"},
+		{"truncated initrd", cut(gzipped.path, 500_000), nil, "truncated or damaged"},
+		{"truncated plain initrd", cut(initrdOf(t, root, "cat").path, 500_000), nil, "truncated or damaged"},
+		{"truncated zstd initrd", cut(initrdOf(t, root, "zstd -q").path, 500_000), nil, "truncated or damaged"},
+		{"junk after an initrd", changed(gzipped.path, `echo junkjunk >>"$1"`), nil, "truncated or damaged"},
+		{"truncated file system", changed(ext4.path, `printf '2048,40000,L,*\n' | sfdisk --quiet --wipe=never --wipe-partitions=never "$1"`), nil, "truncated"},
+		{"no partition table", changed(ext4.path, `dd if=/dev/zero of="$1" bs=512 count=1 conv=notrunc status=none`), nil, "no MBR partition table"},
+		{"GPT", changed(ext4.path, `printf 'label: gpt\n2048,40000\n' | sfdisk --quiet --wipe=never --wipe-partitions=never "$1"`), nil, "GPT"},
+		{"three partitions", changed(ext4.path, `printf '2048,2048\n4096,2048\n6144,2048\n' | sfdisk --quiet --wipe=never --wipe-partitions=never "$1"`), nil, "3 partitions"},
+		{"tables that disagree", func(t *testing.T, dir string) string {
+			in := diskOf(t, root, diskKind{filesystem: "ext4", megabytes: 48, dax: true})
+			sh(t, `printf '8192,2048,L,*\n' | sfdisk --quiet --wipe=never --wipe-partitions=never "$1"`, in.path)
+			return in.path
+		}, nil, "by the one after the DAX header"},
+		{"swap instead of a file system", changed(ext4.path, `dd if=/dev/zero of="$1" bs=1M seek=1 count=1 conv=notrunc status=none`), nil, "not an ext4, erofs or xfs"},
+		{"damaged file system", changed(ext4.path, `dd if=/dev/urandom of="$1" bs=4096 seek=258 count=60 conv=notrunc status=none`), nil, "damaged"},
+		{"full ext4", func(t *testing.T, _ string) string {
+			return diskOf(t, root, diskKind{filesystem: "ext4", megabytes: 10}).path
+		}, nil, "not enough room"},
+		{"full xfs", func(t *testing.T, _ string) string {
+			return diskOf(t, root, diskKind{filesystem: "full xfs", megabytes: 320}).path
+		}, nil, "not enough room"},
+		{"xattrs that would be lost", changed(root, `mkdir d; cp -a "$1/." d; setfattr -n user.a -v b d/etc
+			mkfs.erofs --quiet fs d; rm -r d "$1"; truncate -s 20M "$1"; printf '2048,30000,L,*\n' | sfdisk --quiet "$1"
+			dd if=fs of="$1" bs=1M seek=1 conv=notrunc status=none; rm fs`), nil, "extended attributes"},
+		{"no such image", same("/nonexistent/image"), nil, "no such file"},
+		{"a device", same("/dev/null"), nil, "neither a directory nor a file"},
+		{"kata-agent as init", changed(root, `ln -sf /usr/bin/kata-agent "$1/usr/sbin/init"`), nil, "init is kata-agent"},
+		{"script as init", changed(root, `rm "$1/usr/sbin/init"; echo '#!/bin/sh' >"$1/usr/sbin/init"`), nil, "init is unknown (/usr/sbin/init)"},
+		{"no init", changed(root, `rm "$1/usr/sbin/init"`), nil, "there is no init"},
+		{"no Kata guest", changed(root, `rm "$1/usr/lib/systemd/system/kata-containers.target"`), nil, "kata-containers.target"},
+		{"link for a folder", changed(root, `ln -s /tmp "$1/etc/kata-sysctl"`), []string{"--policy", write(t, t.TempDir()+"/p", testPolicy, 0o600)}, "the parent is not a directory"},
+		{"other architecture", same(ext4.path), []string{"--agent", foreign}, "EM_AARCH64"},
+		{"not our agent", same(ext4.path), []string{"--agent", "/bin/sh"}, "not kata-sysctl-agent"},
+		{"no agent", same(ext4.path), []string{"--agent", "/nonexistent/agent"}, "no such file"},
+		{"policy that is none", same(ext4.path), []string{"--policy", agent}, "TOML"},
+		{"parameters missing", same(measured.path), nil, "kernel_verity_params"},
+		{"parameters of another image", same(measured.path), []string{"--kernel-verity-params", wrongHash}, "does not match its hash tree"},
+		{"parameters that are none", same(measured.path), []string{"--kernel-verity-params", "root_hash=xyz"}, "hexadecimal"},
+		{"parameters for nothing", same(ext4.path), []string{"--kernel-verity-params", measured.params}, "no second partition"},
+		{"no such directory", same(ext4.path), []string{"--out", "/nonexistent/out"}, "no such file"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			in := test.in(t, t.TempDir())
+			var before string
+			if _, err := os.Stat(in); err == nil {
+				before = digestOf(t, in)
+			}
+			dir := t.TempDir()
+			args := append([]string{"bake", "--in", in, "--out", filepath.Join(dir, "out"), "--agent", agent}, test.flags...) // later flags win
+			_, stderr, code := guestimage(t, args...)
+			if code != 1 || !strings.Contains(stderr, test.want) {
+				t.Errorf("exit code %d, and the error lacks %q: %s", code, test.want, stderr)
+			}
+			if left := names(t, dir); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+			if before != "" && digestOf(t, in) != before {
+				t.Error("the input has changed")
+			}
+		})
+	}
+}
+
+func TestBakeRefusesWhatIsInUse(t *testing.T) {
+	need(t, "losetup", "flock")
+	in := diskOf(t, guestRoot(t), diskKind{filesystem: "ext4", megabytes: 48})
+	agent, before := agentFile(t), digestOf(t, in.path)
+	refused := func(t *testing.T) {
+		t.Helper()
+		out := filepath.Join(t.TempDir(), "out")
+		if _, stderr, code := guestimage(t, "bake", "--in", in.path, "--out", out, "--agent", agent); code != 1 || !strings.Contains(stderr, "in use") {
+			t.Errorf("exit code %d: %s", code, stderr)
+		}
+		if _, err := os.Lstat(out); err == nil {
+			t.Error("there is an output")
+		}
+	}
+	open := func(t *testing.T) *os.File {
+		t.Helper()
+		f, err := os.OpenFile(in.path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	t.Run("flock", func(t *testing.T) {
+		if err := unix.Flock(int(open(t).Fd()), unix.LOCK_EX); err != nil {
+			t.Fatal(err)
+		}
+		refused(t)
+	})
+	t.Run("QEMU", func(t *testing.T) { // it holds read locks on the bytes of what it may do
+		lock := unix.Flock_t{Type: unix.F_RDLCK, Start: 101, Len: 1}
+		if err := unix.FcntlFlock(open(t).Fd(), unix.F_OFD_SETLK, &lock); err != nil {
+			t.Fatal(err)
+		}
+		refused(t)
+	})
+	t.Run("loop device", func(t *testing.T) {
+		device := strings.TrimSpace(sh(t, `losetup --find --show "$1"`, in.path))
+		defer sh(t, `losetup --detach "$1"`, device)
+		refused(t)
+	})
+	if digestOf(t, in.path) != before {
+		t.Error("the input has changed")
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	if _, stderr, code := guestimage(t, "bake", "--in", in.path, "--out", out, "--agent", agent); code != 0 {
+		t.Errorf("in use no more: %s", stderr)
+	}
+}
+
+func TestBakeReplacesNothing(t *testing.T) {
+	need(t)
+	root, agent := guestRoot(t), agentFile(t)
+	for _, suffix := range []string{"", paramsSuffix} {
+		out := filepath.Join(t.TempDir(), "out")
+		write(t, out+suffix, "mine", 0o600)
+		_, stderr, code := guestimage(t, "bake", "--in", root, "--out", out, "--agent", agent)
+		content, err := os.ReadFile(out + suffix)
+		if code != 1 || !strings.Contains(stderr, "exists already") || err != nil || string(content) != "mine" {
+			t.Errorf("exit code %d, %s; it has %q, %v", code, stderr, content, err)
+		}
+	}
+}
+
+// An input that cannot be written to is as good as any.
+func TestBakeReadOnlyInput(t *testing.T) {
+	need(t)
+	in := diskOf(t, guestRoot(t), diskKind{filesystem: "ext4", megabytes: 48})
+	if err := os.Chmod(in.path, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	if _, stderr, code := guestimage(t, "bake", "--in", in.path, "--out", out, "--agent", agentFile(t)); code != 0 {
+		t.Error(stderr)
+	}
+}
+
+func TestVerifyFindsWhatIsWrong(t *testing.T) {
+	need(t)
+	root, agent := guestRoot(t), agentFile(t)
+	baked := func(t *testing.T, in fixture) string {
+		t.Helper()
+		out := filepath.Join(t.TempDir(), "out")
+		args := []string{"bake", "--in", in.path, "--out", out, "--agent", agent}
+		if in.params != "" {
+			args = append(args, "--kernel-verity-params", in.params)
+		}
+		if _, stderr, code := guestimage(t, args...); code != 0 {
+			t.Fatal(stderr)
+		}
+		return out
+	}
+	directory := baked(t, fixture{path: root})
+	measured := baked(t, diskOf(t, root, diskKind{filesystem: "ext4", megabytes: 48, measured: true}))
+	for _, test := range []struct{ name, image, spoil, want string }{
+		{"no agent", directory, `rm "$1/usr/bin/kata-sysctl-agent"`, "bake it in"},
+		{"agent that cannot run", directory, `chmod 644 "$1/usr/bin/kata-sysctl-agent"`, "mode is -rw-r--r--"},
+		{"another agent", directory, `cp /bin/sh "$1/usr/bin/kata-sysctl-agent"`, "not kata-sysctl-agent"},
+		{"no unit", directory, `rm "$1/usr/lib/systemd/system/kata-sysctl-agent.service"`, "nothing starts the agent"},
+		{"not wanted", directory, `rm "$1/usr/lib/systemd/system/kata-containers.target.wants/kata-sysctl-agent.service"`, "nothing starts the agent"},
+		{"no policy", directory, `mkdir -p "$1/etc/kata-sysctl"; echo '[' >"$1/etc/kata-sysctl/policy.toml"`, "TOML"},
+		{"flipped byte", measured, `printf X | dd of="$1" bs=1 seek=40000000 conv=notrunc status=none`, "does not match its hash tree"},
+		{"no parameters", measured, `rm "$1.kernel_verity_params"`, "--kernel-verity-params"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			image := filepath.Join(t.TempDir(), "image")
+			sh(t, `cp -a --sparse=always "$1" "$2"; test ! -e "$1.kernel_verity_params" || cp "$1.kernel_verity_params" "$2.kernel_verity_params"`, test.image, image)
+			if _, stderr, code := guestimage(t, "verify", image); code != 0 {
+				t.Fatal(stderr)
+			}
+			sh(t, test.spoil, image)
+			if _, stderr, code := guestimage(t, "verify", image); code != 1 || !strings.Contains(stderr, test.want) {
+				t.Errorf("exit code %d, and the error lacks %q: %s", code, test.want, stderr)
+			}
+		})
+	}
+}
+
+// A machine without a tool is told what to install.
+func TestMissingTool(t *testing.T) {
+	need(t)
+	in := initrdOf(t, guestRoot(t), "cat")
+	ext4 := diskOf(t, guestRoot(t), diskKind{filesystem: "ext4", megabytes: 48})
+	hidden := t.TempDir()
+	// The tests run where the tools are: a mount namespace hides their folders for one process.
+	binary := filepath.Join(t.TempDir(), "guestimage")
+	sh(t, `CGO_ENABLED=0 go build -o "$1" .`, binary)
+	said := sh(t, `unshare --mount sh -euc 'mount --bind "$1" /usr/sbin; export PATH=/usr/bin
+		"$2" inspect "$3" >&2; "$2" inspect "$4" 2>&1 || true' sh "$@"`, hidden, binary, in.path, ext4.path)
+	if want := "apt-get install e2fsprogs"; !strings.Contains(said, want) {
+		t.Errorf("the error lacks %q: %s", want, said)
+	}
+}

@@ -1,0 +1,84 @@
+package rootfs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"time"
+)
+
+// An Entry is a file, directory or symbolic link to add, owned by root.
+type Entry struct {
+	Path    string      // without a leading slash
+	Mode    fs.FileMode // type and permissions; of a link, the type only
+	Content []byte      // of a file
+	Target  string      // of a link
+	Date    time.Time
+}
+
+// ErrParent is returned for an entry whose parent is not a directory: through a link, it would land elsewhere.
+var ErrParent = errors.New("the parent is not a directory")
+
+// WithParents puts before each entry the directories it lacks in root, so that they can be added in order.
+func WithParents(root fs.ReadLinkFS, entries []Entry) ([]Entry, error) {
+	var all []Entry
+	seen := map[string]bool{".": true}
+	var parents func(dir string, date time.Time) error
+	parents = func(dir string, date time.Time) error {
+		if seen[dir] {
+			return nil
+		}
+		seen[dir] = true
+		if err := parents(path.Dir(dir), date); err != nil {
+			return err
+		}
+		info, err := root.Lstat(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			all = append(all, Entry{Path: dir, Mode: fs.ModeDir | 0o755, Date: date})
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !info.IsDir() {
+			return fmt.Errorf("/%s is %v: %w", dir, info.Mode(), ErrParent)
+		}
+		return nil
+	}
+	for _, entry := range entries {
+		if err := parents(path.Dir(entry.Path), entry.Date); err != nil {
+			return nil, fmt.Errorf("add /%s: %w", entry.Path, err)
+		}
+		all = append(all, entry)
+	}
+	return all, nil
+}
+
+// Check compares what root holds with the entry.
+func (e Entry) Check(root fs.ReadLinkFS) error {
+	info, err := root.Lstat(e.Path)
+	if err != nil {
+		return fmt.Errorf("check /%s: %w", e.Path, err)
+	}
+	if info.Mode().Type() != e.Mode.Type() || e.Mode.Type() != fs.ModeSymlink && info.Mode() != e.Mode {
+		return fmt.Errorf("check /%s: mode is %v instead of %v", e.Path, info.Mode(), e.Mode)
+	}
+	switch e.Mode.Type() {
+	case 0:
+		content, err := fs.ReadFile(root, e.Path)
+		if err != nil {
+			return fmt.Errorf("check /%s: %w", e.Path, err)
+		}
+		if !bytes.Equal(content, e.Content) {
+			return fmt.Errorf("check /%s: it is not what was written", e.Path)
+		}
+	case fs.ModeSymlink:
+		target, err := root.ReadLink(e.Path)
+		if err != nil || target != e.Target {
+			return fmt.Errorf("check /%s: it leads to %q instead of %q (%v)", e.Path, target, e.Target, err)
+		}
+	}
+	return nil
+}
