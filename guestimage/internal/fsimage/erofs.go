@@ -14,7 +14,9 @@ import (
 	"kata-sysctl/guestimage/internal/tool"
 )
 
-// Erofs has no free space: it is unpacked and made anew, as Kata's osbuilder makes it. Only root can unpack the owners.
+// Erofs has no free space: it is copied out and made anew, as Kata's osbuilder makes it. For the copy it is mounted, which
+// takes root: an older fsck.erofs, such as Debian 12's, unpacks neither hard links nor extended attributes. What it unpacks
+// is enough to look at.
 type Erofs struct{}
 
 // Name implements FileSystem.
@@ -29,114 +31,31 @@ func (Erofs) Check(ctx context.Context, file string) error {
 }
 
 // View implements FileSystem.
-func (e Erofs) View(ctx context.Context, file, scratch string, look func(fs.ReadLinkFS) error) error {
+func (Erofs) View(ctx context.Context, file, scratch string, look func(fs.ReadLinkFS) error) error {
 	root := filepath.Join(scratch, "root")
-	if err := e.unpack(ctx, file, root); err != nil {
-		return err
-	}
-	return lookAt(root, look)
-}
-
-// unpack unpacks file into root, with the extended attributes if the tool can.
-func (e Erofs) unpack(ctx context.Context, file, root string) error {
-	keeps, err := e.keepsXattrs(ctx)
-	if err != nil {
-		return err
-	}
 	args := []string{"--extract=" + root}
-	if keeps {
-		args = append(args, "--xattrs")
-	}
 	if os.Geteuid() == 0 {
 		args = append(args, "--preserve")
 	}
 	if _, err := tool.Run(ctx, "fsck.erofs", append(args, file)...); err != nil {
 		return fmt.Errorf("unpack erofs: %w", err)
 	}
-	return nil
-}
-
-// keepsXattrs is whether fsck.erofs has an option for them, which came late.
-func (Erofs) keepsXattrs(ctx context.Context) (bool, error) {
-	help, err := tool.Run(ctx, "fsck.erofs", "--help")
-	return strings.Contains(help.Stdout+help.Stderr, "xattrs"), err
-}
-
-// restore gives the unpacked tree what old versions of fsck.erofs leave out: it links the names of one file to each other
-// again, and fails where there are extended attributes that were lost.
-func (e Erofs) restore(ctx context.Context, file, root string) error {
-	keeps, err := e.keepsXattrs(ctx)
-	if err != nil {
-		return err
-	}
-	first := map[string]string{} // by the number of the inode
-	return filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		inside := strings.TrimPrefix(name, root) + "/"
-		if inside != "/" {
-			inside = strings.TrimSuffix(inside, "/")
-		}
-		out, err := tool.Run(ctx, "dump.erofs", "--path="+inside, file)
-		if err != nil {
-			return fmt.Errorf("read erofs: %s: %w", inside, err)
-		}
-		if !keeps && after(out.Stdout, "Xattr size: ") != "0" {
-			return fmt.Errorf("%s: %w", inside, ErrXattrs)
-		}
-		if !entry.Type().IsRegular() || after(out.Stdout, "Links: ") == "1" {
-			return nil
-		}
-		inode := after(out.Stdout, "NID: ")
-		other, ok := first[inode]
-		if !ok {
-			first[inode] = name
-			return nil
-		}
-		return relink(other, name)
-	})
-}
-
-// relink makes name another name of the file other, and leaves the folder its date.
-func relink(other, name string) error {
-	folder := filepath.Dir(name)
-	info, err := os.Stat(folder)
-	if err != nil {
-		return err
-	}
-	if err := os.Remove(name); err != nil {
-		return err
-	}
-	if err := os.Link(other, name); err != nil {
-		return err
-	}
-	return os.Chtimes(folder, info.ModTime(), info.ModTime())
-}
-
-// after is the word after label.
-func after(text, label string) string {
-	_, rest, _ := strings.Cut(text, label)
-	word, _, _ := strings.Cut(rest, "\n")
-	word, _, _ = strings.Cut(word, " ")
-	return word
+	return lookAt(root, look)
 }
 
 // Add implements FileSystem.
 func (e Erofs) Add(ctx context.Context, file, scratch string, entries []rootfs.Entry, _ time.Time) error {
-	if os.Geteuid() != 0 {
-		return fmt.Errorf("make erofs anew, with its owners: %w", ErrNeedsRoot)
-	}
 	about, err := tool.Run(ctx, "dump.erofs", "-s", file)
 	if err != nil {
 		return fmt.Errorf("read erofs: %w", err)
 	}
 	root := filepath.Join(scratch, "root")
-	if err := e.unpack(ctx, file, root); err != nil {
+	err = mounted(ctx, e, file, scratch, "ro", func(mount string) error {
+		_, err := tool.Run(ctx, "cp", "--archive", "--no-target-directory", "--", mount, root)
 		return err
-	}
-	if err := e.restore(ctx, file, root); err != nil {
-		return err
+	})
+	if err != nil {
+		return fmt.Errorf("unpack erofs: %w", err)
 	}
 	if err := rootfs.Add(root, entries); err != nil {
 		return err

@@ -18,8 +18,7 @@ var (
 	ErrTruncated = errors.New("the file system is larger than what holds it: the image is truncated")
 	ErrDamaged   = errors.New("the file system is damaged, or was not unmounted")
 	ErrFull      = errors.New("not enough room in the file system")
-	ErrNeedsRoot = errors.New("only root can do this")
-	ErrXattrs    = errors.New("this fsck.erofs would lose extended attributes: use one that has the option --xattrs")
+	ErrNeedsRoot = errors.New("only root can mount, and without a mount this is not possible")
 )
 
 // A FileSystem does the work on one kind. All of its methods take the path of a file that holds nothing else.
