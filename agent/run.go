@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"kata-sysctl/agent/internal/endpoint"
 	"kata-sysctl/agent/internal/kernelmap"
@@ -84,11 +85,12 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 		fmt.Fprint(stderr, usage)
 		flags.PrintDefaults()
 	}
-	flags.StringVar(&cfg.listen, "listen", fmt.Sprintf("vsock:%d", endpoint.DefaultPort), "`address` to listen on: vsock:PORT, or unix:PATH for development")
+	flags.StringVar(&cfg.listen, "listen", fmt.Sprintf("vsock:%d", endpoint.DefaultPort), "`address` to listen on: vsock:PORT, fd: for the vsock socket that systemd passes, or unix:PATH for development")
 	flags.StringVar(&cfg.policy, "policy", "", "policy `file` (default /etc/kata-sysctl/policy.toml if it exists, else the embedded policy)")
 	flags.StringVar(&cfg.state, "state-dir", "/run/kata-sysctl", "`directory` of the undo log, in memory")
 	flags.StringVar(&cfg.logLevel, "log-level", "info", "`level`: debug, info, warning or error")
 	flags.BoolVar(&cfg.requirePrivilegedPort, "require-privileged-port", false, "admit vsock peers with a source port below 1024 only (for vhost-vsock)")
+	flags.DurationVar(&cfg.idleExit, "idle-exit", 30*time.Second, "with --listen fd:, exit after this `time` without a connection; 0 stays")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return cfg, errUsage

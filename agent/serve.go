@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
@@ -34,6 +35,7 @@ type config struct {
 	state                 string
 	logLevel              string
 	requirePrivilegedPort bool
+	idleExit              time.Duration
 }
 
 // policyFile is where a policy is looked for when none is named.
@@ -60,7 +62,7 @@ func serve(ctx context.Context, cfg config, stderr io.Writer) error {
 	}
 	recoverBatch(ctx, applier, log)
 	turnedAway := newRefusals(log)
-	listener, err := endpoint.Listen(cfg.listen, endpoint.Options{RequirePrivilegedPort: cfg.requirePrivilegedPort}, turnedAway.log)
+	listener, err := endpoint.Listen(cfg.listen, endpoint.Options{RequirePrivilegedPort: cfg.requirePrivilegedPort, IdleExit: cfg.idleExit}, turnedAway.log)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mdlayher/vsock"
 	"golang.org/x/sys/unix"
@@ -24,6 +25,7 @@ type Listener struct {
 	Gate string
 
 	gate gate
+	idle *idle
 }
 
 // Options change who may talk to the agent.
@@ -31,9 +33,12 @@ type Options struct {
 	// RequirePrivilegedPort admits AF_VSOCK peers with a source port below 1024 only. Behind vhost-vsock such a port takes
 	// CAP_NET_BIND_SERVICE on the host. A hybrid VMM invents the port, so there the rule keeps everybody out.
 	RequirePrivilegedPort bool
+	// IdleExit ends Serve when there has been no connection for so long, if the socket was passed by systemd, which goes on
+	// listening. 0 is never.
+	IdleExit time.Duration
 }
 
-// Listen listens on "vsock:PORT" or "unix:PATH". refused is called for every connection that is turned away.
+// Listen listens on "vsock:PORT", on "unix:PATH", or on "fd:", the AF_VSOCK socket that systemd passes. refused is called for every connection that is turned away.
 func Listen(address string, opts Options, refused func(peer, reason string)) (*Listener, error) {
 	network, where, _ := strings.Cut(address, ":")
 	var l *Listener
@@ -43,13 +48,17 @@ func Listen(address string, opts Options, refused func(peer, reason string)) (*L
 		l, err = listenVsock(where, opts)
 	case "unix":
 		l, err = listenUnix(where)
+	case "fd":
+		l, err = listenPassed(opts)
 	default:
-		return nil, fmt.Errorf("listen on %q: expected vsock:PORT or unix:PATH", address)
+		return nil, fmt.Errorf("listen on %q: expected vsock:PORT, unix:PATH or fd:", address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on %q: %w", address, err)
 	}
-	l.Name = address
+	if l.Name == "" {
+		l.Name = address
+	}
 	l.gate.refused = refused
 	return l, nil
 }
@@ -65,6 +74,10 @@ func listenVsock(where string, opts Options) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w; the guest needs a vsock device and the modules vsock and vmw_vsock_virtio_transport", err)
 	}
+	return vsockListener(inner, opts), nil
+}
+
+func vsockListener(inner net.Listener, opts Options) *Listener {
 	l := &Listener{Listener: inner, Gate: "AF_VSOCK: only the host (peer CID 2)"}
 	l.gate.admit = admitHost
 	if opts.RequirePrivilegedPort {
@@ -73,7 +86,7 @@ func listenVsock(where string, opts Options) (*Listener, error) {
 	} else {
 		l.Gate += "; behind vhost-vsock any process of the host, behind a hybrid VMM whoever may open its socket file"
 	}
-	return l, nil
+	return l
 }
 
 func listenUnix(path string) (*Listener, error) {
@@ -106,7 +119,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if l.gate.pass(conn) {
-			return conn, nil
+			return l.idle.watch(conn), nil
 		}
 	}
 }

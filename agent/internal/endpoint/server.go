@@ -24,7 +24,7 @@ const (
 	drainTimeout     = 5 * time.Second
 )
 
-// Serve serves until ctx ends, then finishes the calls at work and returns.
+// Serve serves until ctx ends or, with Options.IdleExit, nobody was there for a while, then finishes the calls at work and returns.
 func Serve(ctx context.Context, l *Listener, service sysctlv1.SysctlServiceServer) error {
 	server := grpc.NewServer(
 		grpc.MaxRecvMsgSize(MaxRequestBytes),
@@ -43,6 +43,7 @@ func Serve(ctx context.Context, l *Listener, service sysctlv1.SysctlServiceServe
 	case err := <-served:
 		return fmt.Errorf("serve on %s: %w", l.Name, err)
 	case <-ctx.Done():
+	case <-l.idle.done():
 	}
 	timer := time.AfterFunc(drainTimeout, server.Stop)
 	defer timer.Stop()
