@@ -150,7 +150,11 @@ func (b *bake) make(ctx context.Context, stdout io.Writer, in shape, before fs.R
 		show(stdout, [][2]string{{"kernel_verity_params", params.String()}})
 	}
 	if err := unix.Renameat2(unix.AT_FDCWD, made, unix.AT_FDCWD, b.out, unix.RENAME_NOREPLACE); err != nil {
-		return fmt.Errorf("put %s in place: %w", b.out, err)
+		err = fmt.Errorf("put %s in place: %w", b.out, err)
+		if params != nil { // no image, no parameters
+			err = errors.Join(err, os.Remove(b.out+paramsSuffix))
+		}
+		return err
 	}
 	return nil
 }
