@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"kata-sysctl/guestimage/testimage"
 )
 
 const testPolicy = "version = 1\n"
@@ -18,39 +20,39 @@ const testPolicy = "version = 1\n"
 // shapes are all that Kata ships or its osbuilder makes.
 var shapes = []struct {
 	name  string
-	make  func(t *testing.T, root string) fixture
+	make  func(t *testing.T, root string) testimage.Image
 	tells []string // what inspect says
 	dated bool     // the kernel writes its own dates: the bytes differ
 }{
-	{name: "directory", make: func(_ *testing.T, root string) fixture { return fixture{path: root} }, tells: []string{"directory"}},
-	{name: "initrd", make: func(t *testing.T, root string) fixture { return initrdOf(t, root, "gzip -9n") }, tells: []string{"initrd", "gzip"}},
-	{name: "initrd plain", make: func(t *testing.T, root string) fixture { return initrdOf(t, root, "cat") }, tells: []string{"initrd", "none"}},
-	{name: "initrd zstd", make: func(t *testing.T, root string) fixture { return initrdOf(t, root, "zstd -q") }, tells: []string{"initrd", "zstd"}},
-	diskShape("ext4", diskKind{filesystem: "ext4", megabytes: 48}, "at byte 1048576"),
-	diskShape("ext4 DAX", diskKind{filesystem: "ext4", megabytes: 48, dax: true}, "at byte 3145728"),
-	diskShape("erofs", diskKind{filesystem: "erofs"}, "at byte 1048576"),
-	diskShape("erofs DAX", diskKind{filesystem: "erofs", dax: true}, "at byte 3145728"),
-	diskShape("erofs plain", diskKind{filesystem: "plain erofs"}, "at byte 1048576"),
-	diskShape("xfs", diskKind{filesystem: "xfs", megabytes: 320}, "at byte 1048576"),
-	diskShape("xfs DAX", diskKind{filesystem: "xfs", megabytes: 320, dax: true}, "at byte 3145728"),
-	diskShape("ext4 measured", diskKind{filesystem: "ext4", megabytes: 48, measured: true}, "dm-verity"),
-	diskShape("ext4 measured superblock DAX", diskKind{filesystem: "ext4", megabytes: 48, measured: true, superblock: true, dax: true}, "dm-verity"),
-	diskShape("erofs measured", diskKind{filesystem: "erofs", measured: true}, "dm-verity"),
-	diskShape("erofs measured DAX", diskKind{filesystem: "erofs", measured: true, dax: true}, "dm-verity"),
+	{name: "directory", make: func(_ *testing.T, root string) testimage.Image { return testimage.Image{Path: root} }, tells: []string{"directory"}},
+	{name: "initrd", make: func(t *testing.T, root string) testimage.Image { return initrdOf(t, root, "gzip -9n") }, tells: []string{"initrd", "gzip"}},
+	{name: "initrd plain", make: func(t *testing.T, root string) testimage.Image { return initrdOf(t, root, "cat") }, tells: []string{"initrd", "none"}},
+	{name: "initrd zstd", make: func(t *testing.T, root string) testimage.Image { return initrdOf(t, root, "zstd -q") }, tells: []string{"initrd", "zstd"}},
+	diskShape("ext4", testimage.Kind{FileSystem: "ext4", Megabytes: 48}, "at byte 1048576"),
+	diskShape("ext4 DAX", testimage.Kind{FileSystem: "ext4", Megabytes: 48, DAX: true}, "at byte 3145728"),
+	diskShape("erofs", testimage.Kind{FileSystem: "erofs"}, "at byte 1048576"),
+	diskShape("erofs DAX", testimage.Kind{FileSystem: "erofs", DAX: true}, "at byte 3145728"),
+	diskShape("erofs plain", testimage.Kind{FileSystem: "plain erofs"}, "at byte 1048576"),
+	diskShape("xfs", testimage.Kind{FileSystem: "xfs", Megabytes: 320}, "at byte 1048576"),
+	diskShape("xfs DAX", testimage.Kind{FileSystem: "xfs", Megabytes: 320, DAX: true}, "at byte 3145728"),
+	diskShape("ext4 measured", testimage.Kind{FileSystem: "ext4", Megabytes: 48, Measured: true}, "dm-verity"),
+	diskShape("ext4 measured superblock DAX", testimage.Kind{FileSystem: "ext4", Megabytes: 48, Measured: true, Superblock: true, DAX: true}, "dm-verity"),
+	diskShape("erofs measured", testimage.Kind{FileSystem: "erofs", Measured: true}, "dm-verity"),
+	diskShape("erofs measured DAX", testimage.Kind{FileSystem: "erofs", Measured: true, DAX: true}, "dm-verity"),
 }
 
 type shapeCase = struct {
 	name  string
-	make  func(t *testing.T, root string) fixture
+	make  func(t *testing.T, root string) testimage.Image
 	tells []string
 	dated bool
 }
 
-func diskShape(name string, kind diskKind, tells string) shapeCase {
-	filesystem := strings.TrimPrefix(kind.filesystem, "plain ")
+func diskShape(name string, kind testimage.Kind, tells string) shapeCase {
+	filesystem := strings.TrimPrefix(kind.FileSystem, "plain ")
 	return shapeCase{
 		name:  name,
-		make:  func(t *testing.T, root string) fixture { return diskOf(t, root, kind) },
+		make:  func(t *testing.T, root string) testimage.Image { return diskOf(t, root, kind) },
 		tells: []string{"disk image", filesystem, tells},
 		dated: filesystem == "xfs",
 	}
@@ -63,13 +65,13 @@ func TestBakeEveryShape(t *testing.T) {
 	for _, shape := range shapes {
 		t.Run(shape.name, func(t *testing.T) {
 			in := shape.make(t, root)
-			before := digestOf(t, in.path)
+			before := digestOf(t, in.Path)
 			dir := t.TempDir()
 			bakeTo := func(name string) (string, string) {
 				out := filepath.Join(dir, name)
-				args := []string{"bake", "--in", in.path, "--out", out, "--agent", agent, "--policy", policy}
-				if in.params != "" {
-					args = append(args, "--kernel-verity-params", in.params)
+				args := []string{"bake", "--in", in.Path, "--out", out, "--agent", agent, "--policy", policy}
+				if in.Params != "" {
+					args = append(args, "--kernel-verity-params", in.Params)
 				}
 				stdout, stderr, code := guestimage(t, args...)
 				if code != 0 {
@@ -78,7 +80,7 @@ func TestBakeEveryShape(t *testing.T) {
 				return out, stdout
 			}
 			out, said := bakeTo("out")
-			if digestOf(t, in.path) != before {
+			if digestOf(t, in.Path) != before {
 				t.Error("the input has changed")
 			}
 
@@ -99,13 +101,13 @@ func TestBakeEveryShape(t *testing.T) {
 			}
 
 			wantFiles := []string{"out"}
-			if in.params != "" {
+			if in.Params != "" {
 				wantFiles = append(wantFiles, "out"+paramsSuffix)
 				beside, err := os.ReadFile(out + paramsSuffix)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if !strings.Contains(said, strings.TrimSpace(string(beside))) || strings.Contains(string(beside), in.params) {
+				if !strings.Contains(said, strings.TrimSpace(string(beside))) || strings.Contains(string(beside), in.Params) {
 					t.Errorf("the parameters beside the image are %q, and bake said %s", beside, said)
 				}
 			}
@@ -161,7 +163,7 @@ func TestBakeAgain(t *testing.T) {
 		t.Run(shape.name, func(t *testing.T) {
 			dir := t.TempDir()
 			first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
-			if _, stderr, code := guestimage(t, "bake", "--in", shape.make(t, root).path, "--out", first, "--agent", old); code != 0 {
+			if _, stderr, code := guestimage(t, "bake", "--in", shape.make(t, root).Path, "--out", first, "--agent", old); code != 0 {
 				t.Fatal(stderr)
 			}
 			if _, stderr, code := guestimage(t, "bake", "--in", first, "--out", second, "--agent", newer); code != 0 {
@@ -183,10 +185,10 @@ func TestInitrdIsKept(t *testing.T) {
 	need(t)
 	in := initrdOf(t, guestRoot(t), "gzip -9n")
 	out := filepath.Join(t.TempDir(), "out")
-	if _, stderr, code := guestimage(t, "bake", "--in", in.path, "--out", out, "--agent", agentFile(t)); code != 0 {
+	if _, stderr, code := guestimage(t, "bake", "--in", in.Path, "--out", out, "--agent", agentFile(t)); code != 0 {
 		t.Fatal(stderr)
 	}
-	sh(t, `cmp -n "$(stat -c %s "$1")" "$1" "$2"`, in.path, out)
+	sh(t, `cmp -n "$(stat -c %s "$1")" "$1" "$2"`, in.Path, out)
 	if unpacked := sh(t, `zcat "$1" | { cpio --quiet -t; cpio --quiet -t; }`, out); !strings.Contains(unpacked, "usr/bin/kata-sysctl-agent\n") {
 		t.Errorf("cpio finds no agent:\n%s", unpacked)
 	}
@@ -197,9 +199,9 @@ func TestDiskSeenByOthers(t *testing.T) {
 	need(t)
 	root, agent := guestRoot(t), agentFile(t)
 	sh(t, `setfattr -n user.kept -v yes "$1/home/user/file"`, root)
-	in := diskOf(t, root, diskKind{filesystem: "erofs", measured: true, dax: true})
+	in := diskOf(t, root, testimage.Kind{FileSystem: "erofs", Measured: true, DAX: true})
 	out := filepath.Join(t.TempDir(), "out")
-	if _, stderr, code := guestimage(t, "bake", "--in", in.path, "--out", out, "--agent", agent, "--kernel-verity-params", in.params); code != 0 {
+	if _, stderr, code := guestimage(t, "bake", "--in", in.Path, "--out", out, "--agent", agent, "--kernel-verity-params", in.Params); code != 0 {
 		t.Fatal(stderr)
 	}
 	// The guest's view of a DAX device begins after the header.
@@ -227,8 +229,8 @@ func TestDiskSeenByOthers(t *testing.T) {
 func TestBakeRefuses(t *testing.T) {
 	need(t)
 	root, agent := guestRoot(t), agentFile(t)
-	ext4 := diskOf(t, root, diskKind{filesystem: "ext4", megabytes: 48})
-	measured := diskOf(t, root, diskKind{filesystem: "ext4", megabytes: 48, measured: true})
+	ext4 := diskOf(t, root, testimage.Kind{FileSystem: "ext4", Megabytes: 48})
+	measured := diskOf(t, root, testimage.Kind{FileSystem: "ext4", Megabytes: 48, Measured: true})
 	gzipped := initrdOf(t, root, "gzip -9n")
 	cut := func(from string, bytes int) func(*testing.T, string) string {
 		return func(t *testing.T, dir string) string {
@@ -246,7 +248,7 @@ func TestBakeRefuses(t *testing.T) {
 			return dir + "/in"
 		}
 	}
-	wrongHash := strings.Replace(measured.params, "root_hash=", "root_hash=ff", 1)
+	wrongHash := strings.Replace(measured.Params, "root_hash=", "root_hash=ff", 1)
 	wrongHash = wrongHash[:len("root_hash=")+64] + wrongHash[len("root_hash=")+66:]
 	foreign := agentFile(t, func(agent []byte) []byte {
 		agent[18], agent[19] = 0xb7, 0 // e_machine: EM_AARCH64
@@ -259,29 +261,29 @@ func TestBakeRefuses(t *testing.T) {
 		flags []string
 		want  string
 	}{
-		{"truncated disk", cut(ext4.path, 20<<20), nil, "truncated"},
-		{"truncated to nothing", cut(ext4.path, 3), nil, "empty"},
-		{"truncated table", cut(ext4.path, 2000), nil, "truncated"},
-		{"truncated initrd", cut(gzipped.path, 500_000), nil, "truncated or damaged"},
-		{"truncated plain initrd", cut(initrdOf(t, root, "cat").path, 500_000), nil, "truncated or damaged"},
-		{"truncated zstd initrd", cut(initrdOf(t, root, "zstd -q").path, 500_000), nil, "truncated or damaged"},
-		{"junk after an initrd", changed(gzipped.path, `echo junkjunk >>"$1"`), nil, "truncated or damaged"},
-		{"truncated file system", changed(ext4.path, `printf '2048,40000,L,*\n' | sfdisk --quiet --wipe=never --wipe-partitions=never "$1"`), nil, "truncated"},
-		{"no partition table", changed(ext4.path, `dd if=/dev/zero of="$1" bs=512 count=1 conv=notrunc status=none`), nil, "no MBR partition table"},
-		{"GPT", changed(ext4.path, `printf 'label: gpt\n2048,40000\n' | sfdisk --quiet --wipe=never --wipe-partitions=never "$1"`), nil, "GPT"},
-		{"three partitions", changed(ext4.path, `printf '2048,2048\n4096,2048\n6144,2048\n' | sfdisk --quiet --wipe=never --wipe-partitions=never "$1"`), nil, "3 partitions"},
+		{"truncated disk", cut(ext4.Path, 20<<20), nil, "truncated"},
+		{"truncated to nothing", cut(ext4.Path, 3), nil, "empty"},
+		{"truncated table", cut(ext4.Path, 2000), nil, "truncated"},
+		{"truncated initrd", cut(gzipped.Path, 500_000), nil, "truncated or damaged"},
+		{"truncated plain initrd", cut(initrdOf(t, root, "cat").Path, 500_000), nil, "truncated or damaged"},
+		{"truncated zstd initrd", cut(initrdOf(t, root, "zstd -q").Path, 500_000), nil, "truncated or damaged"},
+		{"junk after an initrd", changed(gzipped.Path, `echo junkjunk >>"$1"`), nil, "truncated or damaged"},
+		{"truncated file system", changed(ext4.Path, `printf '2048,40000,L,*\n' | sfdisk --quiet --wipe=never --wipe-partitions=never "$1"`), nil, "truncated"},
+		{"no partition table", changed(ext4.Path, `dd if=/dev/zero of="$1" bs=512 count=1 conv=notrunc status=none`), nil, "no MBR partition table"},
+		{"GPT", changed(ext4.Path, `printf 'label: gpt\n2048,40000\n' | sfdisk --quiet --wipe=never --wipe-partitions=never "$1"`), nil, "GPT"},
+		{"three partitions", changed(ext4.Path, `printf '2048,2048\n4096,2048\n6144,2048\n' | sfdisk --quiet --wipe=never --wipe-partitions=never "$1"`), nil, "3 partitions"},
 		{"tables that disagree", func(t *testing.T, dir string) string {
-			in := diskOf(t, root, diskKind{filesystem: "ext4", megabytes: 48, dax: true})
-			sh(t, `printf '8192,2048,L,*\n' | sfdisk --quiet --wipe=never --wipe-partitions=never "$1"`, in.path)
-			return in.path
+			in := diskOf(t, root, testimage.Kind{FileSystem: "ext4", Megabytes: 48, DAX: true})
+			sh(t, `printf '8192,2048,L,*\n' | sfdisk --quiet --wipe=never --wipe-partitions=never "$1"`, in.Path)
+			return in.Path
 		}, nil, "by the one after the DAX header"},
-		{"swap instead of a file system", changed(ext4.path, `dd if=/dev/zero of="$1" bs=1M seek=1 count=1 conv=notrunc status=none`), nil, "not an ext4, erofs or xfs"},
-		{"damaged file system", changed(ext4.path, `dd if=/dev/urandom of="$1" bs=4096 seek=258 count=60 conv=notrunc status=none`), nil, "damaged"},
+		{"swap instead of a file system", changed(ext4.Path, `dd if=/dev/zero of="$1" bs=1M seek=1 count=1 conv=notrunc status=none`), nil, "not an ext4, erofs or xfs"},
+		{"damaged file system", changed(ext4.Path, `dd if=/dev/urandom of="$1" bs=4096 seek=258 count=60 conv=notrunc status=none`), nil, "damaged"},
 		{"full ext4", func(t *testing.T, _ string) string {
-			return diskOf(t, root, diskKind{filesystem: "ext4", megabytes: 10}).path
+			return diskOf(t, root, testimage.Kind{FileSystem: "ext4", Megabytes: 10}).Path
 		}, nil, "not enough room"},
 		{"full xfs", func(t *testing.T, _ string) string {
-			return diskOf(t, root, diskKind{filesystem: "full xfs", megabytes: 320}).path
+			return diskOf(t, root, testimage.Kind{FileSystem: "full xfs", Megabytes: 320}).Path
 		}, nil, "not enough room"},
 		{"no such image", same("/nonexistent/image"), nil, "no such file"},
 		{"a device", same("/dev/null"), nil, "neither a directory nor a file"},
@@ -290,15 +292,15 @@ func TestBakeRefuses(t *testing.T) {
 		{"no init", changed(root, `rm "$1/usr/sbin/init"`), nil, "there is no init"},
 		{"no Kata guest", changed(root, `rm "$1/usr/lib/systemd/system/kata-containers.target"`), nil, "kata-containers.target"},
 		{"link for a folder", changed(root, `ln -s /tmp "$1/etc/kata-sysctl"`), []string{"--policy", write(t, t.TempDir()+"/p", testPolicy, 0o600)}, "the parent is not a directory"},
-		{"other architecture", same(ext4.path), []string{"--agent", foreign}, "EM_AARCH64"},
-		{"not our agent", same(ext4.path), []string{"--agent", "/bin/sh"}, "not kata-sysctl-agent"},
-		{"no agent", same(ext4.path), []string{"--agent", "/nonexistent/agent"}, "no such file"},
-		{"policy that is none", same(ext4.path), []string{"--policy", agent}, "TOML"},
-		{"parameters missing", same(measured.path), nil, "kernel_verity_params"},
-		{"parameters of another image", same(measured.path), []string{"--kernel-verity-params", wrongHash}, "does not match its hash tree"},
-		{"parameters that are none", same(measured.path), []string{"--kernel-verity-params", "root_hash=xyz"}, "hexadecimal"},
-		{"parameters for nothing", same(ext4.path), []string{"--kernel-verity-params", measured.params}, "no second partition"},
-		{"no such directory", same(ext4.path), []string{"--out", "/nonexistent/out"}, "no such file"},
+		{"other architecture", same(ext4.Path), []string{"--agent", foreign}, "EM_AARCH64"},
+		{"not our agent", same(ext4.Path), []string{"--agent", "/bin/sh"}, "not kata-sysctl-agent"},
+		{"no agent", same(ext4.Path), []string{"--agent", "/nonexistent/agent"}, "no such file"},
+		{"policy that is none", same(ext4.Path), []string{"--policy", agent}, "TOML"},
+		{"parameters missing", same(measured.Path), nil, "kernel_verity_params"},
+		{"parameters of another image", same(measured.Path), []string{"--kernel-verity-params", wrongHash}, "does not match its hash tree"},
+		{"parameters that are none", same(measured.Path), []string{"--kernel-verity-params", "root_hash=xyz"}, "hexadecimal"},
+		{"parameters for nothing", same(ext4.Path), []string{"--kernel-verity-params", measured.Params}, "no second partition"},
+		{"no such directory", same(ext4.Path), []string{"--out", "/nonexistent/out"}, "no such file"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			in := test.in(t, t.TempDir())
@@ -324,12 +326,12 @@ func TestBakeRefuses(t *testing.T) {
 
 func TestBakeRefusesWhatIsInUse(t *testing.T) {
 	need(t, "losetup", "flock")
-	in := diskOf(t, guestRoot(t), diskKind{filesystem: "ext4", megabytes: 48})
-	agent, before := agentFile(t), digestOf(t, in.path)
+	in := diskOf(t, guestRoot(t), testimage.Kind{FileSystem: "ext4", Megabytes: 48})
+	agent, before := agentFile(t), digestOf(t, in.Path)
 	refused := func(t *testing.T) {
 		t.Helper()
 		out := filepath.Join(t.TempDir(), "out")
-		if _, stderr, code := guestimage(t, "bake", "--in", in.path, "--out", out, "--agent", agent); code != 1 || !strings.Contains(stderr, "in use") {
+		if _, stderr, code := guestimage(t, "bake", "--in", in.Path, "--out", out, "--agent", agent); code != 1 || !strings.Contains(stderr, "in use") {
 			t.Errorf("exit code %d: %s", code, stderr)
 		}
 		if _, err := os.Lstat(out); err == nil {
@@ -338,7 +340,7 @@ func TestBakeRefusesWhatIsInUse(t *testing.T) {
 	}
 	open := func(t *testing.T) *os.File {
 		t.Helper()
-		f, err := os.OpenFile(in.path, os.O_RDWR, 0)
+		f, err := os.OpenFile(in.Path, os.O_RDWR, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -359,15 +361,15 @@ func TestBakeRefusesWhatIsInUse(t *testing.T) {
 		refused(t)
 	})
 	t.Run("loop device", func(t *testing.T) {
-		device := strings.TrimSpace(sh(t, `losetup --find --show "$1"`, in.path))
+		device := strings.TrimSpace(sh(t, `losetup --find --show "$1"`, in.Path))
 		defer sh(t, `losetup --detach "$1"`, device)
 		refused(t)
 	})
-	if digestOf(t, in.path) != before {
+	if digestOf(t, in.Path) != before {
 		t.Error("the input has changed")
 	}
 	out := filepath.Join(t.TempDir(), "out")
-	if _, stderr, code := guestimage(t, "bake", "--in", in.path, "--out", out, "--agent", agent); code != 0 {
+	if _, stderr, code := guestimage(t, "bake", "--in", in.Path, "--out", out, "--agent", agent); code != 0 {
 		t.Errorf("in use no more: %s", stderr)
 	}
 }
@@ -389,12 +391,12 @@ func TestBakeReplacesNothing(t *testing.T) {
 // An input that cannot be written to is as good as any.
 func TestBakeReadOnlyInput(t *testing.T) {
 	need(t)
-	in := diskOf(t, guestRoot(t), diskKind{filesystem: "ext4", megabytes: 48})
-	if err := os.Chmod(in.path, 0o444); err != nil {
+	in := diskOf(t, guestRoot(t), testimage.Kind{FileSystem: "ext4", Megabytes: 48})
+	if err := os.Chmod(in.Path, 0o444); err != nil {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "out")
-	if _, stderr, code := guestimage(t, "bake", "--in", in.path, "--out", out, "--agent", agentFile(t)); code != 0 {
+	if _, stderr, code := guestimage(t, "bake", "--in", in.Path, "--out", out, "--agent", agentFile(t)); code != 0 {
 		t.Error(stderr)
 	}
 }
@@ -402,20 +404,20 @@ func TestBakeReadOnlyInput(t *testing.T) {
 func TestVerifyFindsWhatIsWrong(t *testing.T) {
 	need(t)
 	root, agent := guestRoot(t), agentFile(t)
-	baked := func(t *testing.T, in fixture) string {
+	baked := func(t *testing.T, in testimage.Image) string {
 		t.Helper()
 		out := filepath.Join(t.TempDir(), "out")
-		args := []string{"bake", "--in", in.path, "--out", out, "--agent", agent}
-		if in.params != "" {
-			args = append(args, "--kernel-verity-params", in.params)
+		args := []string{"bake", "--in", in.Path, "--out", out, "--agent", agent}
+		if in.Params != "" {
+			args = append(args, "--kernel-verity-params", in.Params)
 		}
 		if _, stderr, code := guestimage(t, args...); code != 0 {
 			t.Fatal(stderr)
 		}
 		return out
 	}
-	directory := baked(t, fixture{path: root})
-	measured := baked(t, diskOf(t, root, diskKind{filesystem: "ext4", megabytes: 48, measured: true}))
+	directory := baked(t, testimage.Image{Path: root})
+	measured := baked(t, diskOf(t, root, testimage.Kind{FileSystem: "ext4", Megabytes: 48, Measured: true}))
 	for _, test := range []struct{ name, image, spoil, want string }{
 		{"no agent", directory, `rm "$1/usr/bin/kata-sysctl-agent"`, "bake it in"},
 		{"agent that cannot run", directory, `chmod 644 "$1/usr/bin/kata-sysctl-agent"`, "mode is -rw-r--r--"},
@@ -444,13 +446,13 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 func TestMissingTool(t *testing.T) {
 	need(t)
 	in := initrdOf(t, guestRoot(t), "cat")
-	ext4 := diskOf(t, guestRoot(t), diskKind{filesystem: "ext4", megabytes: 48})
+	ext4 := diskOf(t, guestRoot(t), testimage.Kind{FileSystem: "ext4", Megabytes: 48})
 	hidden := t.TempDir()
 	// The tests run where the tools are: a mount namespace hides their folders for one process.
 	binary := filepath.Join(t.TempDir(), "guestimage")
 	sh(t, `CGO_ENABLED=0 go build -o "$1" .`, binary)
 	said := sh(t, `unshare --mount sh -euc 'mount --bind "$1" /usr/sbin; export PATH=/usr/bin
-		"$2" inspect "$3" >&2; "$2" inspect "$4" 2>&1 || true' sh "$@"`, hidden, binary, in.path, ext4.path)
+		"$2" inspect "$3" >&2; "$2" inspect "$4" 2>&1 || true' sh "$@"`, hidden, binary, in.Path, ext4.Path)
 	if want := "apt-get install e2fsprogs"; !strings.Contains(said, want) {
 		t.Errorf("the error lacks %q: %s", want, said)
 	}

@@ -12,25 +12,25 @@ import (
 	"kata-sysctl/guestimage/internal/kmod"
 )
 
-// bootModules bring up the vsock device; a guest without them cannot be reached.
-var bootModules = []string{"virtio_pci", "vmw_vsock_virtio_transport"}
+// vsockModules bring up the vsock device; a guest without them cannot be reached.
+var vsockModules = []string{"virtio_pci", "vmw_vsock_virtio_transport"}
 
-// addModules packs the boot modules and, where the kernel in dir ships them, extra ones, with the modules.dep that modprobe
-// reads, and the list the init loads at boot, in order. It returns the architecture of the kernel.
-func addModules(image *initramfs.Image, dir string, extra []string) (elf.Machine, error) {
+// addModules packs the modules that the init loads at boot, with their list in order, and, where the kernel in dir ships them, extra ones,
+// with the modules.dep that modprobe reads. It returns the architecture of the kernel.
+func addModules(image *initramfs.Image, dir string, atBoot, extra []string) (elf.Machine, error) {
 	tree, err := kmod.Open(dir)
 	if err != nil {
 		return 0, err
 	}
-	boot, err := tree.Resolve(bootModules...)
+	boot, err := tree.Resolve(atBoot...)
 	if err != nil {
 		return 0, err
 	}
 	if len(boot) == 0 {
-		return 0, fmt.Errorf("kernel %s has vsock built in: %w", tree.Version, errors.ErrUnsupported)
+		return 0, fmt.Errorf("kernel %s has all of %v built in: %w", tree.Version, atBoot, errors.ErrUnsupported)
 	}
 	wanted := slices.DeleteFunc(slices.Clone(extra), func(name string) bool { return !tree.Has(name) })
-	all, err := tree.Resolve(append(slices.Clone(bootModules), wanted...)...)
+	all, err := tree.Resolve(append(slices.Clone(atBoot), wanted...)...)
 	if err != nil {
 		return 0, err
 	}

@@ -9,6 +9,7 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newBakeCommand(), newInspectCommand(), newVerifyCommand(), newTestGuestCommand(), newTestNodeCommand())
+	root.AddCommand(newBakeCommand(), newInspectCommand(), newVerifyCommand(), newTestGuestCommand(), newTestNodeCommand(),
+		newTestFirstStageCommand())
 	return root
 }

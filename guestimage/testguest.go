@@ -62,7 +62,7 @@ func (g *testGuest) build(ctx context.Context) error {
 	if err := addSkeleton(&image); err != nil {
 		return err
 	}
-	machine, err := addModules(&image, g.kernelModules, guestModules)
+	machine, err := addModules(&image, g.kernelModules, vsockModules, guestModules)
 	if err != nil {
 		return err
 	}

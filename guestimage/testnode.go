@@ -72,7 +72,7 @@ func (n *testNode) build(ctx context.Context) error {
 	if err := addSkeleton(&image); err != nil {
 		return err
 	}
-	machine, err := addModules(&image, n.kernelModules, nodeModules)
+	machine, err := addModules(&image, n.kernelModules, vsockModules, nodeModules)
 	if err != nil {
 		return err
 	}

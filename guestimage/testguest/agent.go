@@ -10,7 +10,7 @@ import (
 )
 
 // agentParameter is the kernel parameter with the agent's arguments.
-const agentParameter = "kata_sysctl.agent"
+const agentParameter = "testguest.agent"
 
 // agentArguments takes them from the kernel's command line.
 func agentArguments() ([]string, error) {

@@ -8,5 +8,7 @@
 // With "-local DIR ARGS" it does the same in the namespaces that it was started in, on the machine's own kernel: DIR is the unpacked
 // image, ARGS are the agent's, and control is served on a unix socket in DIR/mnt.
 //
-// Kernel command line: kata_sysctl.agent="ARGS" gives the agent its arguments.
+// Linked with "-X main.standIn=yes" it takes kata-agent's place in images: see standIn.
+//
+// Kernel command line: testguest.agent="ARGS" gives the agent its arguments.
 package main

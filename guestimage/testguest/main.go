@@ -11,6 +11,10 @@ import (
 func init() { runtime.LockOSThread() }
 
 func main() {
+	if standIn != "" {
+		logf("%v", serveAsKataAgent())
+		os.Exit(1)
+	}
 	if os.Getpid() != 1 {
 		fmt.Fprintln(os.Stderr, "testguest: only runs as PID 1 of a test guest")
 		os.Exit(1)

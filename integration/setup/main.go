@@ -27,13 +27,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	kernels := flags.String("kernels", assets.DefaultKernel, "series of the guest kernels, separated by commas: "+strings.Join(assets.KernelSeries(), ", "))
 	tiers := flags.String("tiers", string(tier.HVSock), "what the guests are to run on: local, hvsock, vhost")
+	images := flags.Bool("images", false, "what the tests of images need, too")
 	refresh := flags.Bool("refresh", false, "look for newer versions of what the cache has")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
 		return 2
 	}
-	config := assets.Config{Series: strings.Split(*kernels, ","), Refresh: *refresh}
+	config := assets.Config{Series: strings.Split(*kernels, ","), System: *images, Refresh: *refresh}
 	var err error
 	if config.Tiers, err = tier.ParseList(*tiers); err == nil {
 		err = setUp(ctx, config, stdout, stderr)

@@ -14,7 +14,9 @@ const AgentPort = 10777
 // Config describes a VM. Kernel, Initrd, and Vsock or CID are needed.
 type Config struct {
 	Kernel string   // vmlinuz
-	Initrd string   // made by guestimage test-guest
+	Initrd string   // made by guestimage test-guest, or what mounts the root of Disk or PMEM
+	Disk   string   // raw image behind a virtio-blk device; opened read-only, as Kata does
+	PMEM   string   // raw image as persistent memory, as Kata does with QEMU; opened read-only; its size has to be a multiple of 2 MiB
 	Vsock  []string // command line of vhost-device-vsock, before its flags
 	CID    uint32   // when set, the vsock device is the kernel's, the guest has this CID there, and Vsock is not used
 
@@ -37,6 +39,8 @@ type Config struct {
 
 	// Dir is where the VM's own directory is made; os.TempDir when empty. A unix socket path holds 107 bytes, so it has to be short.
 	Dir string
+
+	pmemSize int64 // bytes
 }
 
 func (c Config) withDefaults() Config {
@@ -55,10 +59,21 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-func (c Config) check() error {
-	for _, file := range []struct{ what, name string }{{"kernel", c.Kernel}, {"initrd", c.Initrd}} {
-		if _, err := os.Stat(file.name); err != nil {
+// check looks at the files, too, and notes what QEMU has to know of them.
+func (c *Config) check() error {
+	for _, file := range []struct {
+		what, name string
+		needed     bool
+	}{{"kernel", c.Kernel, true}, {"initrd", c.Initrd, true}, {"disk", c.Disk, false}, {"persistent memory", c.PMEM, false}} {
+		if file.name == "" && !file.needed {
+			continue
+		}
+		info, err := os.Stat(file.name)
+		if err != nil {
 			return fmt.Errorf("%s: %w", file.what, err)
+		}
+		if file.name == c.PMEM {
+			c.pmemSize = info.Size()
 		}
 	}
 	if len(c.Vsock) == 0 && c.CID == 0 {

@@ -12,12 +12,41 @@ type option interface {
 }
 
 // q35 is a PC whose memory a vhost-user backend can map.
-type q35 struct{ memory int }
+type q35 struct {
+	memory int  // MiB
+	nvdimm bool // persistent memory can be added
+}
 
 func (m q35) args() []string {
+	machine := "q35,memory-backend=mem"
+	args := []string{"-object", "memory-backend-memfd,id=mem,share=on,size=" + strconv.Itoa(m.memory) + "M"}
+	if m.nvdimm {
+		machine += ",nvdimm=on"
+		args = append(args, "-m", strconv.Itoa(m.memory)+"M,slots=1,maxmem="+strconv.Itoa(m.memory+maxPMEM)+"M")
+	}
+	return append([]string{"-machine", machine}, args...)
+}
+
+// maxPMEM is more than any image of a guest has, in MiB.
+const maxPMEM = 4096
+
+// disk is a read-only virtio-blk device.
+type disk struct{ image string }
+
+func (d disk) args() []string {
+	return []string{"-drive", "if=none,id=disk,format=raw,readonly=on,file=" + escape(d.image), "-device", "virtio-blk-pci,drive=disk"}
+}
+
+// pmem is a read-only NVDIMM.
+type pmem struct {
+	image string
+	size  int64 // bytes
+}
+
+func (p pmem) args() []string {
 	return []string{
-		"-machine", "q35,memory-backend=mem",
-		"-object", "memory-backend-memfd,id=mem,share=on,size=" + strconv.Itoa(m.memory) + "M",
+		"-object", "memory-backend-file,id=pmem,share=on,readonly=on,mem-path=" + escape(p.image) + ",size=" + strconv.FormatInt(p.size, 10),
+		"-device", "nvdimm,memdev=pmem,unarmed=on",
 	}
 }
 
@@ -108,9 +137,9 @@ func machine(c Config, f files, accel Accelerator) []option {
 	if c.CID != 0 {
 		vsock = kernelVsock{c.CID}
 	}
-	return []option{
+	options := []option{
 		bare{},
-		q35{c.Memory},
+		q35{memory: c.Memory, nvdimm: c.PMEM != ""},
 		processors{c.CPUs, accel, cmp.Or(c.Processor, bestModel(accel, c.Nested))},
 		pluggable{vsockPort},
 		vsock,
@@ -118,6 +147,13 @@ func machine(c Config, f files, accel Accelerator) []option {
 		serialConsole{f.console()},
 		linux{c.Kernel, c.Initrd, kernelParams(c.Agent, c.Append)},
 	}
+	if c.Disk != "" {
+		options = append(options, disk{c.Disk})
+	}
+	if c.PMEM != "" {
+		options = append(options, pmem{c.PMEM, c.pmemSize})
+	}
+	return options
 }
 
 func commandLine(program string, options []option) []string {
@@ -132,7 +168,7 @@ func commandLine(program string, options []option) []string {
 func kernelParams(agent, more string) string {
 	params := []string{"console=ttyS0", "quiet", "panic=-1"}
 	if agent != "" {
-		params = append(params, `kata_sysctl.agent="`+agent+`"`)
+		params = append(params, `testguest.agent="`+agent+`"`)
 	}
 	if more != "" {
 		params = append(params, more)

@@ -25,7 +25,7 @@ func TestCommandLine(t *testing.T) {
 	if got := got[:len(got)-1]; !slices.Equal(got, strings.Fields(want)) {
 		t.Errorf("command line is\n%s\nwant\n%s", strings.Join(got, " "), want)
 	}
-	if want := `console=ttyS0 quiet panic=-1 kata_sysctl.agent="--listen vsock" sysctl.vm.swappiness=7`; params != want {
+	if want := `console=ttyS0 quiet panic=-1 testguest.agent="--listen vsock" sysctl.vm.swappiness=7`; params != want {
 		t.Errorf("kernel parameters are %q; want %q", params, want)
 	}
 }
@@ -48,7 +48,7 @@ func TestSandboxCommandLine(t *testing.T) {
 	if got := got[:len(got)-1]; !slices.Equal(got, strings.Fields(want)) {
 		t.Errorf("command line is\n%s\nwant\n%s", strings.Join(got, " "), want)
 	}
-	if want := `console=ttyS0 quiet panic=-1 kata_sysctl.agent="--require-privileged-port" sysctl.vm.swappiness=7`; params != want {
+	if want := `console=ttyS0 quiet panic=-1 testguest.agent="--require-privileged-port" sysctl.vm.swappiness=7`; params != want {
 		t.Errorf("kernel parameters are %q; want %q", params, want)
 	}
 }

@@ -75,7 +75,7 @@ const sandboxModel = "Nehalem"
 func sandboxMachine(c SandboxConfig, f sandboxFiles) []option {
 	return []option{
 		bare{},
-		q35{c.Memory},
+		q35{memory: c.Memory},
 		processors{1, KVM, sandboxModel},
 		pluggable{vsockPort},
 		kernelVsock{c.CID},

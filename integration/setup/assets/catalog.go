@@ -56,6 +56,15 @@ var nodeHypervisor = component{name: "qemu", suite: "trixie", packages: []string
 	"libzstd1", "zlib1g",
 }}
 
+// guestSystem is what the root file systems of guests with systemd are made of, as osbuilder's are, and what opens a measured one: the
+// packages and libraries, for dpkg alone to unpack.
+var guestSystem = component{name: "system", suite: "trixie", packages: []string{
+	"base-files", "base-passwd", "coreutils", "dash", "dmsetup", "libc-bin", "mount", "systemd", "systemd-sysv", "util-linux",
+	"libacl1", "libapparmor1", "libattr1", "libaudit1", "libblkid1", "libc6", "libcap-ng0", "libcap2", "libcrypt1", "libdevmapper1.02.1",
+	"libgcc-s1", "libgmp10", "libkmod2", "liblz4-1", "liblzma5", "libmount1", "libpam0g", "libpcre2-8-0", "libseccomp2", "libselinux1",
+	"libsmartcols1", "libssl3t64", "libsystemd-shared", "libsystemd0", "libtinfo6", "libudev1", "libuuid1", "libzstd1", "zlib1g",
+}}
+
 // KernelSeries lists the series that can be asked for, oldest first.
 func KernelSeries() []string {
 	var series []string

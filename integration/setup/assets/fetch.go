@@ -15,6 +15,7 @@ import (
 type Config struct {
 	Series   []string // of the kernels
 	Tiers    []tier.Tier
+	System   bool // what LoadSystem returns, too
 	Refresh  bool // look for newer versions of what the cache has
 	Progress Progress
 }
@@ -76,6 +77,9 @@ func (c Config) components() ([]component, error) {
 				}
 			}
 		}
+	}
+	if c.System {
+		all = append(all, guestSystem)
 	}
 	return all, nil
 }

@@ -78,6 +78,32 @@ func load(dir, series string, wanted []component) (*Set, error) {
 	return set, nil
 }
 
+// LoadSystem returns the directory of a minimal Debian with systemd and dmsetup, as the cache has it, verified: read only, and unpacked
+// without being configured.
+func LoadSystem() (string, error) {
+	dir, err := Dir()
+	if err != nil {
+		return "", err
+	}
+	tree, err := loadSystem(dir)
+	if err != nil {
+		return "", fmt.Errorf("load assets for images: %w; run: go run ./integration/setup --images", err)
+	}
+	return tree, nil
+}
+
+func loadSystem(dir string) (string, error) {
+	m, err := readManifest(dir)
+	if err != nil {
+		return "", err
+	}
+	e, ok := m.find(guestSystem.name)
+	if !ok {
+		return "", fmt.Errorf("%s: %w", guestSystem.name, ErrMissing)
+	}
+	return filepath.Join(dir, e.Tree), e.verify(dir)
+}
+
 // locate finds the files of a component in its tree.
 func (s *Set) locate(c component, tree string) error {
 	var err error
