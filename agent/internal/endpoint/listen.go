@@ -101,7 +101,7 @@ func listenUnix(path string) (*Listener, error) {
 	}
 	// The file must never be open to others, not even between bind and chmod.
 	old := unix.Umask(0o177)
-	inner, err := net.Listen("unix", path)
+	inner, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	unix.Umask(old)
 	if err != nil {
 		return nil, err
