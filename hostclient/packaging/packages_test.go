@@ -117,6 +117,7 @@ func files(t *testing.T, root string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	slices.Sort(found) // WalkDir has "a/b" before "a-b"
 	return found
 }
 
