@@ -6,7 +6,7 @@ TIERS   ?= local,hvsock,vhost
 GO      ?= go
 
 # The agent is small before it is fast: docs/performance.md has the figures behind each flag.
-AGENT_FLAGS = -tags grpcnotrace -gcflags=all=-l -ldflags="-s -w -funcalign=4 -X main.version=$(VERSION)"
+AGENT_FLAGS = -tags grpcnotrace,nethttpomithttp2,purego -gcflags=all=-l -ldflags="-s -w -funcalign=4 -X main.version=$(VERSION)"
 AGENT_GOEXPERIMENT = nogreenteagc
 HOST_FLAGS  = -ldflags="-s -w -X kata-sysctl/hostclient/internal/cli.version=$(VERSION)"
 

@@ -14,7 +14,9 @@ var imports = []struct {
 	allowed string
 }{
 	{"agent/internal/sysctl", ""},
-	{"agent/internal/policy", "agent/internal/sysctl github.com/pelletier/go-toml/v2/unstable"},
+	{"agent/internal/tomlnode", "github.com/pelletier/go-toml/v2/unstable"},
+	{"agent/internal/policy", "agent/internal/sysctl agent/internal/tomlnode github.com/pelletier/go-toml/v2/unstable"},
+	{"agent/internal/config", "agent/internal/tomlnode github.com/pelletier/go-toml/v2/unstable"},
 	{"agent/internal/procsys", "agent/internal/sysctl golang.org/x/sys/unix"},
 	{"agent/internal/container", "agent/internal/sysctl golang.org/x/sys/unix"},
 	{"agent/internal/journal", "agent/internal/sysctl"},
@@ -26,7 +28,7 @@ var imports = []struct {
 		"google.golang.org/grpc google.golang.org/grpc/codes google.golang.org/grpc/peer google.golang.org/grpc/status"},
 	{"agent/internal/endpoint", "proto/sysctl/v1 github.com/mdlayher/vsock golang.org/x/net/netutil golang.org/x/sys/unix " +
 		"google.golang.org/grpc google.golang.org/grpc/codes google.golang.org/grpc/health/grpc_health_v1 google.golang.org/grpc/keepalive google.golang.org/grpc/status"},
-	{"agent", "agent/internal/apply agent/internal/container agent/internal/endpoint agent/internal/journal agent/internal/kernelmap agent/internal/nsthread " +
+	{"agent", "agent/internal/apply agent/internal/config agent/internal/container agent/internal/endpoint agent/internal/journal agent/internal/kernelmap agent/internal/nsthread " +
 		"agent/internal/policy agent/internal/procsys agent/internal/service proto/sysctl/v1 github.com/sirupsen/logrus golang.org/x/sys/unix"},
 	{"agent/packaging", ""},
 	{"agent/internal/nstest", "agent/internal/nsthread agent/internal/procsys golang.org/x/sys/unix"}, // for tests only

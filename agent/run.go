@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"time"
+	"path"
 
-	"kata-sysctl/agent/internal/endpoint"
 	"kata-sysctl/agent/internal/kernelmap"
 	"kata-sysctl/agent/internal/policy"
 )
@@ -27,9 +25,13 @@ const (
 const usage = `kata-sysctl-agent applies sysctls in a Kata guest on behalf of the host.
 
 Usage:
-  kata-sysctl-agent [flags]             serve
-  kata-sysctl-agent check-policy FILE   parse a policy file and say what is wrong with it
+  kata-sysctl-agent [flags]                           serve
+  kata-sysctl-agent init [flags] [-- INIT [ARG ...]]  as PID 1: start serving, and become the real init
+  kata-sysctl-agent check-policy FILE                 parse a policy file and say what is wrong with it
   kata-sysctl-agent version
+
+What a flag does not say, the kernel command line does (kata_sysctl.port=, kata_sysctl.log_level=,
+kata_sysctl.require_privileged_port=, kata_sysctl.disabled=), then the configuration file.
 
 Flags:
 `
@@ -37,9 +39,13 @@ Flags:
 // measureChild is the verb of the child process that looks from inside fresh namespaces; the agent calls it itself.
 const measureChild = "measure-child"
 
+// generator is the name under which systemd starts the agent as a generator (systemd.generator(7)).
+const generator = "kata-sysctl-agent-generator"
+
 // errUsage is a wrong call; the message has been printed.
 var errUsage = errors.New("usage")
 
+// run runs the program; args[0] is its name.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err := dispatch(ctx, args, stdin, stdout, stderr)
 	switch {
@@ -53,6 +59,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	self := args[0]
+	switch {
+	case path.Base(self) == generator:
+		return generate(args[1:])
+	case path.Base(self) == "init" && os.Getpid() == 1:
+		return becomeReplacedInit(args, stderr)
+	}
+	args = args[1:]
 	var verb string
 	if len(args) > 0 {
 		verb = args[0]
@@ -60,6 +74,10 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	switch verb {
 	case measureChild:
 		return kernelmap.RunChild(stdin, stdout)
+	case "init":
+		return becomeInit(self, args[1:], stderr)
+	case besideInit:
+		return serveBesideInit(ctx, args[1:], stderr)
 	case "version":
 		_, err := fmt.Fprintln(stdout, "kata-sysctl-agent", version)
 		return err
@@ -70,38 +88,11 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 		}
 		return checkPolicy(args[1], stdout)
 	}
-	cfg, err := parseFlags(args, stderr)
+	opts, err := parseOptions(args, stderr)
 	if err != nil {
 		return err
 	}
-	return serve(ctx, cfg, stderr)
-}
-
-func parseFlags(args []string, stderr io.Writer) (config, error) {
-	var cfg config
-	flags := flag.NewFlagSet("kata-sysctl-agent", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
-	flags.StringVar(&cfg.listen, "listen", fmt.Sprintf("vsock:%d", endpoint.DefaultPort), "`address` to listen on: vsock:PORT, fd: for the vsock socket that systemd passes, or unix:PATH for development")
-	flags.StringVar(&cfg.policy, "policy", "", "policy `file` (default /etc/kata-sysctl/policy.toml if it exists, else the embedded policy)")
-	flags.StringVar(&cfg.state, "state-dir", "/run/kata-sysctl", "`directory` of the undo log, in memory")
-	flags.StringVar(&cfg.logLevel, "log-level", "info", "`level`: debug, info, warning or error")
-	flags.BoolVar(&cfg.requirePrivilegedPort, "require-privileged-port", false, "admit vsock peers with a source port below 1024 only (for vhost-vsock)")
-	flags.DurationVar(&cfg.idleExit, "idle-exit", 30*time.Second, "with --listen fd:, exit after this `time` without a connection; 0 stays")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return cfg, errUsage
-	case err != nil:
-		return cfg, errUsage
-	case flags.NArg() > 0:
-		fmt.Fprintf(stderr, "kata-sysctl-agent: unexpected argument %q\n", flags.Arg(0))
-		flags.Usage()
-		return cfg, errUsage
-	}
-	return cfg, nil
+	return serve(ctx, opts, stderr)
 }
 
 func checkPolicy(file string, stdout io.Writer) error {
@@ -113,6 +104,10 @@ func checkPolicy(file string, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("check policy %s: %w", file, err)
 	}
-	_, err = fmt.Fprintf(stdout, "%s: %d rules, no error\n", file, p.Len())
+	locked := ""
+	if p.Locked() {
+		locked = ", locked"
+	}
+	_, err = fmt.Fprintf(stdout, "%s: %d rules%s, no error\n", file, p.Len(), locked)
 	return err
 }

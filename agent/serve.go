@@ -2,17 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"time"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
@@ -23,46 +18,36 @@ import (
 	"kata-sysctl/agent/internal/journal"
 	"kata-sysctl/agent/internal/kernelmap"
 	"kata-sysctl/agent/internal/nsthread"
-	"kata-sysctl/agent/internal/policy"
 	"kata-sysctl/agent/internal/procsys"
 	"kata-sysctl/agent/internal/service"
 	sysctlv1 "kata-sysctl/proto/sysctl/v1"
 )
 
-type config struct {
-	listen                string
-	policy                string
-	state                 string
-	logLevel              string
-	requirePrivilegedPort bool
-	idleExit              time.Duration
-}
-
-// policyFile is where a policy is looked for when none is named.
-const policyFile = "/etc/kata-sysctl/policy.toml"
-
 // serve wires the parts and serves until SIGTERM or SIGINT.
-func serve(ctx context.Context, cfg config, stderr io.Writer) error {
+func serve(ctx context.Context, opts options, stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT)
 	defer stop()
-	log, err := newLog(cfg.logLevel, stderr)
+	log, err := newLog(opts.LogLevel, stderr)
 	if err != nil {
 		return err
+	}
+	if len(opts.ignored) > 0 {
+		log.WithField("parameters", opts.ignored).Warn("the policy is locked: the kernel command line may only tighten")
+	}
+	if opts.Disabled {
+		log.Info("disabled: the configuration file or the kernel command line says so")
+		return nil
 	}
 	if err := tune(); err != nil {
 		log.WithError(err).Warn("large batches may fail")
 	}
-	rules, source, digest, err := loadPolicy(cfg.policy)
-	if err != nil {
-		return err
-	}
-	applier, err := newApplier(cfg, rules)
+	applier, err := newApplier(opts)
 	if err != nil {
 		return err
 	}
 	recoverBatch(ctx, applier, log)
 	turnedAway := newRefusals(log)
-	listener, err := endpoint.Listen(cfg.listen, endpoint.Options{RequirePrivilegedPort: cfg.requirePrivilegedPort, IdleExit: cfg.idleExit}, turnedAway.log)
+	listener, err := listen(ctx, opts, turnedAway.log)
 	if err != nil {
 		return err
 	}
@@ -77,8 +62,8 @@ func serve(ctx context.Context, cfg config, stderr io.Writer) error {
 		KernelRelease: release,
 		Listen:        listener.Name,
 		Gate:          listener.Gate,
-		PolicySource:  source,
-		PolicySHA256:  digest,
+		PolicySource:  opts.policy.source,
+		PolicySHA256:  opts.policy.sha256,
 		Limits: &sysctlv1.Limits{
 			RequestBytes:  endpoint.MaxRequestBytes,
 			Settings:      apply.MaxSettings,
@@ -87,10 +72,26 @@ func serve(ctx context.Context, cfg config, stderr io.Writer) error {
 			Streams:       endpoint.MaxStreams,
 		},
 	}
-	log.WithFields(logrus.Fields{"version": version, "listen": listener.Name, "policy": source, "kernel": release}).Info("serving")
+	log.WithFields(logrus.Fields{"version": version, "listen": listener.Name, "policy": opts.policy.source, "kernel": release}).Info("serving")
 	err = endpoint.Serve(ctx, listener, service.New(applier, about, listener.Refused, log))
 	log.Info("stopped")
 	return err
+}
+
+// listen tries until the patience is at its end: a module may bring vsock late.
+func listen(ctx context.Context, opts options, refused func(peer, reason string)) (*endpoint.Listener, error) {
+	ctx, cancel := context.WithTimeout(ctx, opts.patience)
+	defer cancel()
+	for {
+		l, err := endpoint.Listen(opts.listen, endpoint.Options{
+			Port:                  opts.Port,
+			RequirePrivilegedPort: opts.RequirePrivilegedPort,
+			IdleExit:              opts.IdleExit,
+		}, refused)
+		if err == nil || !sleep(ctx) {
+			return l, err
+		}
+	}
 }
 
 // recoverBatch puts back the batch that an earlier agent left half done. An agent that can't do it serves all the same: a VM
@@ -150,31 +151,7 @@ func newLog(level string, w io.Writer) (*logrus.Entry, error) {
 	return logrus.NewEntry(logger), nil
 }
 
-func loadPolicy(file string) (rules *policy.Policy, source, digest string, err error) {
-	data, source := policy.Default, "embedded"
-	if file == "" {
-		read, err := os.ReadFile(policyFile)
-		switch {
-		case err == nil:
-			data, source = read, policyFile
-		case !errors.Is(err, fs.ErrNotExist):
-			return nil, "", "", fmt.Errorf("policy: %w", err)
-		}
-	} else {
-		if data, err = os.ReadFile(file); err != nil {
-			return nil, "", "", fmt.Errorf("policy: %w", err)
-		}
-		source = file
-	}
-	rules, err = policy.Parse(data)
-	if err != nil {
-		return nil, "", "", fmt.Errorf("%s: %w", source, err)
-	}
-	sum := sha256.Sum256(data)
-	return rules, source, hex.EncodeToString(sum[:]), nil
-}
-
-func newApplier(cfg config, rules *policy.Policy) (*apply.Applier, error) {
+func newApplier(opts options) (*apply.Applier, error) {
 	tree, err := procsys.Mount()
 	if err != nil {
 		return nil, err
@@ -191,11 +168,11 @@ func newApplier(cfg config, rules *policy.Policy) (*apply.Applier, error) {
 	if err != nil {
 		return nil, err
 	}
-	undo, err := journal.Open(cfg.state)
+	undo, err := journal.Open(opts.state)
 	if err != nil {
 		return nil, err
 	}
-	return apply.New(apply.Applier{Tree: tree, Home: home, Scopes: scopes, Policy: rules, Containers: containers, Journal: undo}), nil
+	return apply.New(apply.Applier{Tree: tree, Home: home, Scopes: scopes, Policy: opts.policy.rules, Containers: containers, Journal: undo}), nil
 }
 
 func kernelRelease() (string, error) {

@@ -423,7 +423,7 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 		{"agent that cannot run", directory, `chmod 644 "$1/usr/bin/kata-sysctl-agent"`, "mode is -rw-r--r--"},
 		{"another agent", directory, `cp /bin/sh "$1/usr/bin/kata-sysctl-agent"`, "not kata-sysctl-agent"},
 		{"no unit", directory, `rm "$1/usr/lib/systemd/system/kata-sysctl-agent.service"`, "nothing starts the agent"},
-		{"not wanted", directory, `rm "$1/usr/lib/systemd/system/kata-containers.target.wants/kata-sysctl-agent.service"`, "nothing starts the agent"},
+		{"not wanted", directory, `rm "$1/usr/lib/systemd/system/kata-containers.target.wants/kata-sysctl-agent.socket"`, "nothing starts the agent"},
 		{"no policy", directory, `mkdir -p "$1/etc/kata-sysctl"; echo '[' >"$1/etc/kata-sysctl/policy.toml"`, "TOML"},
 		{"flipped byte", measured, `printf X | dd of="$1" bs=1 seek=40000000 conv=notrunc status=none`, "does not match its hash tree"},
 		{"no parameters", measured, `rm "$1.kernel_verity_params"`, "--kernel-verity-params"},

@@ -85,4 +85,4 @@ func openFile(f *os.File, params *verity.Params) (shape, error) {
 }
 
 // ours is where the payload is.
-var ours = rootfs.Paths{Agent: payload.AgentPath, Policy: payload.PolicyPath, Unit: payload.UnitPath, Wants: payload.WantsPath}
+var ours = rootfs.Paths{Agent: payload.AgentPath, Policy: payload.PolicyPath, Socket: payload.SocketPath, Service: payload.ServicePath, Wants: payload.WantsPath}

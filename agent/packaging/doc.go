@@ -4,7 +4,12 @@ package packaging
 
 import _ "embed"
 
-// Unit is kata-sysctl-agent.service: started with kata-containers.target, before kata-agent.
+// Socket is kata-sysctl-agent.socket: it listens from before kata-agent starts, with kata-containers.target, and starts Service.
+//
+//go:embed kata-sysctl-agent.socket
+var Socket []byte
+
+// Service is kata-sysctl-agent.service, which runs while the host has something to say.
 //
 //go:embed kata-sysctl-agent.service
-var Unit []byte
+var Service []byte

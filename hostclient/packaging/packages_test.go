@@ -117,6 +117,7 @@ func files(t *testing.T, root string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	slices.Sort(found) // WalkDir has "a/b" before "a-b"
 	return found
 }
 
@@ -192,12 +193,12 @@ func TestGuestPackage(t *testing.T) {
 	run(t, "dpkg", "--root="+root, "--install", packageFile(t, "kata-sysctl-agent", "deb"))
 	units := filepath.Join(root, "usr/lib/systemd/system")
 
-	// Kata's target pulls the service in, and systemd understands it.
-	wanted, err := filepath.EvalSymlinks(filepath.Join(units, "kata-containers.target.wants/kata-sysctl-agent.service"))
-	if err != nil || wanted != filepath.Join(units, "kata-sysctl-agent.service") {
+	// Kata's target pulls the socket in, and systemd understands it and its service.
+	wanted, err := filepath.EvalSymlinks(filepath.Join(units, "kata-containers.target.wants/kata-sysctl-agent.socket"))
+	if err != nil || wanted != filepath.Join(units, "kata-sysctl-agent.socket") {
 		t.Errorf("the target wants %s, %v", wanted, err)
 	}
-	t.Run("unit", func(t *testing.T) { verifyUnit(t, root, units) })
+	t.Run("units", func(t *testing.T) { verifyUnits(t, root, units) })
 
 	// A policy that was changed survives removal and the next installation; purging takes it along.
 	policy := filepath.Join(root, "etc/kata-sysctl/policy.toml")
@@ -213,15 +214,15 @@ func TestGuestPackage(t *testing.T) {
 	}
 }
 
-// verifyUnit lets systemd look at the unit, beside the units of a Kata guest that it names or needs.
-func verifyUnit(t *testing.T, root, units string) {
+// verifyUnits lets systemd look at the units, beside those of a Kata guest that they name or need.
+func verifyUnits(t *testing.T, root, units string) {
 	t.Helper()
 	need(t, "systemd-analyze", "systemd")
-	stubs := []string{"sysinit.target", "basic.target", "shutdown.target", "kata-containers.target", "system.slice", "-.slice"}
+	stubs := []string{"sysinit.target", "basic.target", "sockets.target", "shutdown.target", "kata-containers.target", "system.slice", "-.slice"}
 	for _, stub := range stubs {
 		write(t, filepath.Join(units, stub), "[Unit]\nDescription=stub\nDefaultDependencies=no\n")
 	}
-	if out := run(t, "systemd-analyze", "--root="+root, "--man=no", "verify", "kata-sysctl-agent.service"); out != "" {
+	if out := run(t, "systemd-analyze", "--root="+root, "--man=no", "verify", "kata-sysctl-agent.socket", "kata-sysctl-agent.service"); out != "" {
 		t.Errorf("systemd-analyze verify: %s", out)
 	}
 	for _, stub := range stubs {

@@ -33,6 +33,10 @@ func listenFile(fd int, opts Options) (*Listener, error) {
 	if !ok {
 		return nil, fmt.Errorf("the socket that was passed is not AF_VSOCK, but %T", address)
 	}
+	if opts.Port != 0 && opts.Port != passed.Port {
+		return nil, fmt.Errorf("the socket that was passed has port %d, and port %d is configured: set ListenStream=vsock::%d in the .socket unit, "+
+			"or install the generator that does", passed.Port, opts.Port, opts.Port)
+	}
 	file := os.NewFile(uintptr(fd), "passed")
 	defer file.Close() // the listener has a copy, which no child inherits
 	inner, err := vsock.FileListener(file)

@@ -55,6 +55,9 @@ func TestListenFile(t *testing.T) {
 	if err := unix.Listen(fd, 1); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := listenFile(fd, Options{Port: 1}); err == nil || !strings.Contains(err.Error(), "port 1 is configured: set ListenStream=vsock::1") {
+		t.Errorf("another port than the one configured: %v", err)
+	}
 	l, err := listenFile(fd, Options{IdleExit: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -33,12 +33,15 @@ type Options struct {
 	// RequirePrivilegedPort admits AF_VSOCK peers with a source port below 1024 only. Behind vhost-vsock such a port takes
 	// CAP_NET_BIND_SERVICE on the host. A hybrid VMM invents the port, so there the rule keeps everybody out.
 	RequirePrivilegedPort bool
+	// Port is the AF_VSOCK port that a socket passed by systemd has to have; 0 for any.
+	Port uint32
 	// IdleExit ends Serve when there has been no connection for so long, if the socket was passed by systemd, which goes on
 	// listening. 0 is never.
 	IdleExit time.Duration
 }
 
-// Listen listens on "vsock:PORT", on "unix:PATH", or on "fd:", the AF_VSOCK socket that systemd passes. refused is called for every connection that is turned away.
+// Listen listens on "vsock:PORT", on "unix:PATH", or on "fd:", the AF_VSOCK socket that systemd passes. refused is called for
+// every connection that is turned away.
 func Listen(address string, opts Options, refused func(peer, reason string)) (*Listener, error) {
 	network, where, _ := strings.Cut(address, ":")
 	var l *Listener
@@ -101,7 +104,7 @@ func listenUnix(path string) (*Listener, error) {
 	}
 	// The file must never be open to others, not even between bind and chmod.
 	old := unix.Umask(0o177)
-	inner, err := net.Listen("unix", path)
+	inner, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	unix.Umask(old)
 	if err != nil {
 		return nil, err

@@ -23,7 +23,7 @@ func Parse(data []byte) (*Policy, error) {
 	if f.version != 1 {
 		return nil, fmt.Errorf("policy: version = %d: this agent knows version 1 only", f.version)
 	}
-	p := &Policy{literal: map[string][]int{}}
+	p := &Policy{locked: f.locked, literal: map[string][]int{}}
 	for i, fr := range f.rules {
 		r, err := fr.parse()
 		if err != nil {

@@ -10,7 +10,8 @@ import (
 
 // A Policy is an ordered list of rules.
 type Policy struct {
-	rules []rule
+	locked bool
+	rules  []rule
 	// Indices of the rules whose pattern names one key, by its path, and of the others: few rules need matching.
 	literal map[string][]int
 	globs   []int
@@ -118,6 +119,9 @@ func quoteAll(values []string) string {
 	}
 	return strings.Join(quoted, ", ")
 }
+
+// Locked reports whether the kernel command line may only tighten what is configured in the image.
+func (p *Policy) Locked() bool { return p.locked }
 
 // Len returns the number of rules.
 func (p *Policy) Len() int { return len(p.rules) }

@@ -205,3 +205,20 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestLocked(t *testing.T) {
+	for text, locked := range map[string]bool{"version = 1": false, "version = 1\nlocked = true": true, "locked = false\nversion = 1": false} {
+		if p, err := Parse([]byte(text)); err != nil || p.Locked() != locked {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	for text, want := range map[string]string{
+		"version = 1\nlocked = 1":                             "line 2: locked: expected true or false",
+		"locked = true\nlocked = true":                        "line 2: locked: given twice",
+		"version = 1\n[[rule]]\nkey = \"a.b\"\nlocked = true": "line 4: locked: unknown field; expected key",
+	} {
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+}

@@ -18,11 +18,14 @@ import (
 
 // Where things go; docs/packages.md has the same places.
 const (
-	AgentPath  = "usr/bin/kata-sysctl-agent"
-	PolicyPath = "etc/kata-sysctl/policy.toml"
-	UnitPath   = "usr/lib/systemd/system/kata-sysctl-agent.service"
-	WantsPath  = "usr/lib/systemd/system/kata-containers.target.wants/kata-sysctl-agent.service"
-	wantsLink  = "../kata-sysctl-agent.service"
+	AgentPath     = "usr/bin/kata-sysctl-agent"
+	PolicyPath    = "etc/kata-sysctl/policy.toml"
+	SocketPath    = "usr/lib/systemd/system/kata-sysctl-agent.socket"
+	ServicePath   = "usr/lib/systemd/system/kata-sysctl-agent.service"
+	WantsPath     = "usr/lib/systemd/system/kata-containers.target.wants/kata-sysctl-agent.socket"
+	GeneratorPath = "usr/lib/systemd/system-generators/kata-sysctl-agent-generator"
+	generatorLink = "../../../bin/kata-sysctl-agent"
+	wantsLink     = "../kata-sysctl-agent.socket"
 )
 
 // agentModule is what Go's linker writes into the agent: the path of its main package.
@@ -100,7 +103,9 @@ func CheckPolicy(policy []byte) error {
 func (p *Payload) Entries(date time.Time) []rootfs.Entry {
 	entries := []rootfs.Entry{
 		{Path: AgentPath, Mode: 0o755, Content: p.Agent, Date: date},
-		{Path: UnitPath, Mode: 0o644, Content: packaging.Unit, Date: date},
+		{Path: SocketPath, Mode: 0o644, Content: packaging.Socket, Date: date},
+		{Path: ServicePath, Mode: 0o644, Content: packaging.Service, Date: date},
+		{Path: GeneratorPath, Mode: fs.ModeSymlink, Target: generatorLink, Date: date},
 		{Path: WantsPath, Mode: fs.ModeSymlink, Target: wantsLink, Date: date},
 	}
 	if p.Policy != nil {

@@ -31,11 +31,11 @@ type Facts struct {
 	KataAgent string      // version, as osbuilder noted it; empty if it did not
 	Agent     string      // SHA-256 of our agent; empty if it is not in
 	Policy    string      // SHA-256 of its policy file; empty if there is none
-	Wanted    bool        // whether the agent's unit is there and wanted by kata-containers.target
+	Wanted    bool        // whether the agent's units are there and wanted by kata-containers.target
 }
 
 // Paths names where our files are; the payload knows.
-type Paths struct{ Agent, Policy, Unit, Wants string }
+type Paths struct{ Agent, Policy, Socket, Service, Wants string }
 
 // Look finds the facts. The kernel starts another file of an initramfs than of a disk.
 func Look(root fs.ReadLinkFS, ours Paths, initramfs bool) (*Facts, error) {
@@ -68,7 +68,10 @@ func Look(root fs.ReadLinkFS, ours Paths, initramfs bool) (*Facts, error) {
 		return nil, err
 	}
 	unit, err := Resolve(root, ours.Wants)
-	facts.Wanted = err == nil && unit == ours.Unit
+	facts.Wanted = err == nil && unit == ours.Socket
+	if _, err := Resolve(root, ours.Service); err != nil {
+		facts.Wanted = false
+	}
 	return facts, nil
 }
 

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// besideInit is the verb of the agent that becomeInit starts.
+	besideInit = "beside-init"
+	// bootPatience is how long it waits for what the real init mounts, and then for vsock.
+	bootPatience = time.Minute
+)
+
+// becomeInit starts the agent and then becomes the guest's real init, where that starts nothing else: kata-agent as PID 1
+// (AGENT_INIT=yes). args are the flags of the agent, "--", and the real init with its arguments; without "--" the real init
+// is looked for. Whatever is wrong with the agent, the guest boots.
+func becomeInit(self string, args []string, stderr io.Writer) error {
+	flags, argv := args, []string(nil)
+	if i := slices.Index(args, "--"); i >= 0 {
+		flags, argv = args[:i], args[i+1:]
+	}
+	if err := startBeside(self, flags); err != nil {
+		fmt.Fprintln(stderr, "kata-sysctl-agent: the guest boots without the agent:", err)
+	}
+	if len(argv) == 0 {
+		argv = []string{realInit(self)}
+	}
+	return execInit(argv[0], argv)
+}
+
+// becomeReplacedInit does so where the agent has the place of init: the kernel chose the arguments, and they are for the real
+// init, its name included.
+func becomeReplacedInit(argv []string, stderr io.Writer) error {
+	if err := startBeside(argv[0], nil); err != nil {
+		fmt.Fprintln(stderr, "kata-sysctl-agent: the guest boots without the agent:", err)
+	}
+	return execInit(realInit(argv[0]), argv)
+}
+
+func execInit(file string, argv []string) error {
+	return fmt.Errorf("start the real init: exec %s: %w", file, syscall.Exec(file, argv, os.Environ()))
+}
+
+// realInit returns the init whose place the agent has: what was renamed from NAME to NAME.real or, if the agent is only the
+// /init of an initramfs, /sbin/init.
+func realInit(self string) string {
+	renamed := self + ".real"
+	if _, err := os.Stat(renamed); err == nil {
+		return renamed
+	}
+	return "/sbin/init"
+}
+
+// startBeside starts the agent as a child that the real init inherits, in a session of its own: kata-agent has to make one of
+// its own too, and could not if it led one already.
+func startBeside(self string, flags []string) error {
+	child, err := os.StartProcess(self, append([]string{path.Base(self), besideInit}, flags...), &os.ProcAttr{
+		Env:   os.Environ(),
+		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return err
+	}
+	return child.Release()
+}
+
+// serveBesideInit serves as soon as the guest has booted far enough. Nobody starts this agent again.
+func serveBesideInit(ctx context.Context, args []string, stderr io.Writer) error {
+	if err := waitForRun(ctx); err != nil {
+		return err
+	}
+	opts, err := parseOptions(args, stderr)
+	if err != nil {
+		return err
+	}
+	opts.patience = bootPatience
+	return serve(ctx, opts, stderr)
+}
+
+// waitForRun waits until /run, and before it /proc, is mounted: what is written below earlier would be hidden, or refused by
+// a read-only root.
+func waitForRun(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, bootPatience)
+	defer cancel()
+	for !isMount("/run") {
+		if !sleep(ctx) {
+			return errors.New("the real init has not mounted /run, where the undo log has to be")
+		}
+	}
+	return nil
+}
+
+func isMount(dir string) bool {
+	var st unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, dir, 0, 0, &st)
+	return err == nil && st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
+}
+
+// sleep reports whether it is worth looking again.
+func sleep(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(20 * time.Millisecond):
+		return true
+	}
+}
