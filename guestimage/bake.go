@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -24,6 +25,7 @@ type bake struct {
 	out    string
 	agent  string
 	policy string
+	config string
 	params string
 }
 
@@ -31,7 +33,7 @@ type bake struct {
 var (
 	errExists       = errors.New("it exists already, and is not replaced")
 	errNoInit       = errors.New("there is no init: /sbin/init, or /init of an initrd, leads to nothing")
-	errInit         = errors.New("this image's init starts no units: only an image that systemd boots can be baked")
+	errInit         = errors.New("only images whose init is systemd or kata-agent can be baked")
 	errTarget       = errors.New("systemd is there, but no kata-containers.target that would start the agent: this is no Kata guest")
 	errArchitecture = errors.New("the agent is for another architecture")
 )
@@ -44,7 +46,8 @@ func newBakeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bake --in IMAGE --out NEW",
 		Short: "Write a copy of a Kata guest image with the agent in it",
-		Long: `Write a copy of a Kata guest image with kata-sysctl-agent in it, started by systemd with kata-containers.target.
+		Long: `Write a copy of a Kata guest image with kata-sysctl-agent in it: started by systemd when the host first connects, or as
+the init before a kata-agent that is process 1.
 
 IMAGE is a root file system in a directory, an initrd (plain, gzip or zstd), or a raw disk image with ext4, erofs or
 xfs, with or without the DAX header, measured by dm-verity or not. It is never changed; NEW appears when it is complete
@@ -65,6 +68,7 @@ NEW` + paramsSuffix + `. erofs and xfs need root.`,
 	flags.StringVar(&b.out, "out", "", "image to write, of the same shape")
 	flags.StringVar(&b.agent, "agent", "", "the agent's `file` (default the kata-sysctl-agent beside guestimage)")
 	flags.StringVar(&b.policy, "policy", "", "policy `file` for the agent (default the one built in)")
+	flags.StringVar(&b.config, "config", "", "configuration `file` of the agent (default none)")
 	flags.StringVar(&b.params, "kernel-verity-params", "", "`parameters` of a measured image, as in Kata's configuration: it is checked against them first")
 	for _, name := range []string{"in", "out"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
@@ -91,7 +95,7 @@ func (b *bake) run(ctx context.Context, stdout io.Writer, progress *progress) (e
 		}
 		agent = filepath.Join(filepath.Dir(self), "kata-sysctl-agent")
 	}
-	load, err := payload.Read(agent, b.policy)
+	load, err := payload.Read(agent, b.policy, b.config)
 	if err != nil {
 		return err
 	}
@@ -131,7 +135,7 @@ func (b *bake) make(ctx context.Context, stdout io.Writer, in shape, before fs.R
 	if err := accept(facts, load.Machine); err != nil {
 		return err
 	}
-	entries, err := rootfs.WithParents(before, load.Entries(job.now))
+	entries, err := plan(before, facts, load, in.initramfs(), job.now)
 	if err != nil {
 		return err
 	}
@@ -159,14 +163,30 @@ func (b *bake) make(ctx context.Context, stdout io.Writer, in shape, before fs.R
 	return nil
 }
 
+// plan is what has to be written, parents first.
+func plan(before fs.ReadLinkFS, facts *rootfs.Facts, load *payload.Payload, initramfs bool, date time.Time) ([]rootfs.Entry, error) {
+	entries := load.Common(date)
+	switch {
+	case facts.Init == rootfs.InitSystemd:
+		entries = append(entries, payload.Units(date)...)
+	case !facts.Wrapped:
+		init, err := payload.Init(before, facts.Entry, initramfs, date)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, init...)
+	}
+	return rootfs.WithParents(before, entries)
+}
+
 // accept refuses guests that the agent would not start in.
 func accept(facts *rootfs.Facts, agent elf.Machine) error {
 	switch {
 	case facts.InitPath == "":
 		return errNoInit
-	case facts.Init != rootfs.InitSystemd:
+	case facts.Init == rootfs.InitUnknown:
 		return fmt.Errorf("init is %s (/%s): %w", facts.Init, facts.InitPath, errInit)
-	case !facts.Target:
+	case facts.Init == rootfs.InitSystemd && !facts.Target:
 		return errTarget
 	case facts.Machine != agent:
 		return fmt.Errorf("%w: it is for %v, the guest for %v: build it with the GOARCH of the guest", errArchitecture, agent, facts.Machine)

@@ -154,6 +154,61 @@ func names(t *testing.T, dir string) []string {
 	return list
 }
 
+// agentInit makes what osbuilder makes with AGENT_INIT=yes of what it makes without: kata-agent in the place of init.
+func agentInit(t *testing.T, root string) string {
+	t.Helper()
+	sh(t, `cd "$1"; rm -r usr/lib/systemd; mv -f usr/bin/kata-agent usr/sbin/init; ln -sf /sbin/init init
+		sed -i 's/init-daemon: "no"/init-daemon: "yes"/' var/lib/osbuilder/osbuilder.yaml`, root)
+	return root
+}
+
+func TestBakeAgentInit(t *testing.T) {
+	need(t)
+	root, agent := agentInit(t, guestRoot(t)), agentFile(t)
+	config := write(t, filepath.Join(t.TempDir(), "agent.toml"), "log_level = \"debug\"\n", 0o600)
+	for _, shape := range []struct{ name, init string }{
+		{"directory", "usr/sbin/init"},
+		{"initrd", "init"},
+		{"initrd zstd", "init"},
+		{"ext4 DAX", "usr/sbin/init"},
+		{"erofs", "usr/sbin/init"},
+		{"xfs", "usr/sbin/init"},
+		{"ext4 measured", "usr/sbin/init"},
+	} {
+		t.Run(shape.name, func(t *testing.T) {
+			i := slices.IndexFunc(shapes, func(s shapeCase) bool { return s.name == shape.name })
+			in := shapes[i].make(t, root)
+			dir := t.TempDir()
+			for _, name := range []string{"once", "twice"} {
+				args := []string{"bake", "--in", in.Path, "--out", filepath.Join(dir, name), "--agent", agent, "--config", config}
+				if in.Params != "" {
+					args = append(args, "--kernel-verity-params", in.Params)
+				}
+				if _, stderr, code := guestimage(t, args...); code != 0 {
+					t.Fatalf("%s: %s", name, stderr)
+				}
+				told, stderr, code := guestimage(t, "verify", filepath.Join(dir, name))
+				if code != 0 {
+					t.Fatalf("%s: %s", name, stderr)
+				}
+				for _, want := range []string{"kata-agent (/usr/sbin/init", "as /" + shape.init + ", before kata-agent", "verified"} {
+					if !strings.Contains(told, want) {
+						t.Errorf("%s: verify does not say %q:\n%s", name, want, told)
+					}
+				}
+				in.Path = filepath.Join(dir, name)
+				if in.Params != "" {
+					params, err := os.ReadFile(in.Path + paramsSuffix)
+					if err != nil {
+						t.Fatal(err)
+					}
+					in.Params = strings.TrimSpace(string(params))
+				}
+			}
+		})
+	}
+}
+
 // A baked image is an image: a newer agent takes the place of the one that is in.
 func TestBakeAgain(t *testing.T) {
 	need(t)
@@ -287,7 +342,6 @@ func TestBakeRefuses(t *testing.T) {
 		}, nil, "not enough room"},
 		{"no such image", same("/nonexistent/image"), nil, "no such file"},
 		{"a device", same("/dev/null"), nil, "neither a directory nor a file"},
-		{"kata-agent as init", changed(root, `ln -sf /usr/bin/kata-agent "$1/usr/sbin/init"`), nil, "init is kata-agent"},
 		{"script as init", changed(root, `rm "$1/usr/sbin/init"; echo '#!/bin/sh' >"$1/usr/sbin/init"`), nil, "init is unknown (/usr/sbin/init)"},
 		{"no init", changed(root, `rm "$1/usr/sbin/init"`), nil, "there is no init"},
 		{"no Kata guest", changed(root, `rm "$1/usr/lib/systemd/system/kata-containers.target"`), nil, "kata-containers.target"},
@@ -418,7 +472,10 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 	}
 	directory := baked(t, testimage.Image{Path: root})
 	measured := baked(t, diskOf(t, root, testimage.Kind{FileSystem: "ext4", Megabytes: 48, Measured: true}))
+	wrapped := baked(t, testimage.Image{Path: agentInit(t, guestRoot(t))})
 	for _, test := range []struct{ name, image, spoil, want string }{
+		{"init replaced", wrapped, `mv "$1/usr/sbin/init.real" "$1/usr/sbin/init"`, "nothing starts the agent"},
+		{"init lost", wrapped, `rm "$1/usr/sbin/init.real"`, "there is no init"},
 		{"no agent", directory, `rm "$1/usr/bin/kata-sysctl-agent"`, "bake it in"},
 		{"agent that cannot run", directory, `chmod 644 "$1/usr/bin/kata-sysctl-agent"`, "mode is -rw-r--r--"},
 		{"another agent", directory, `cp /bin/sh "$1/usr/bin/kata-sysctl-agent"`, "not kata-sysctl-agent"},

@@ -63,8 +63,11 @@ func tell(facts *rootfs.Facts) [][2]string {
 		return append(lines, [2]string{"kata-sysctl-agent", "no"})
 	}
 	started := "no"
-	if facts.Wanted {
+	switch {
+	case facts.Init == rootfs.InitSystemd && facts.Wanted:
 		started = "by systemd, with kata-containers.target"
+	case facts.Wrapped:
+		started = "as /" + facts.Entry + ", before kata-agent"
 	}
 	return append(lines, [2]string{"kata-sysctl-agent", "sha256:" + facts.Agent}, [2]string{"started", started},
 		[2]string{"policy", or(facts.Policy, "built in")})

@@ -15,9 +15,10 @@ import (
 )
 
 var (
-	errNoAgent   = errors.New("kata-sysctl-agent is not in it: bake it in")
-	errNotWanted = errors.New("nothing starts the agent: its unit is missing or not wanted by kata-containers.target")
-	errNoParams  = errors.New("the image is measured: give --kernel-verity-params, as in Kata's configuration, so that its hash tree can be checked")
+	errNoAgent    = errors.New("kata-sysctl-agent is not in it: bake it in")
+	errNotWanted  = errors.New("nothing starts the agent: its unit is missing or not wanted by kata-containers.target")
+	errNotWrapped = errors.New("nothing starts the agent: kata-agent is the init, and ours does not stand before it")
+	errNoParams   = errors.New("the image is measured: give --kernel-verity-params, as in Kata's configuration, so that its hash tree can be checked")
 )
 
 func newVerifyCommand() *cobra.Command {
@@ -92,7 +93,10 @@ func starts(root fs.ReadLinkFS, facts *rootfs.Facts) error {
 	if err := (rootfs.Entry{Path: payload.AgentPath, Mode: 0o755, Content: agent}).Check(root); err != nil {
 		return err
 	}
-	if !facts.Wanted {
+	if facts.Init == rootfs.InitKataAgent && !facts.Wrapped {
+		return errNotWrapped
+	}
+	if facts.Init == rootfs.InitSystemd && !facts.Wanted {
 		return errNotWanted
 	}
 	if facts.Policy == "" {
@@ -102,7 +106,7 @@ func starts(root fs.ReadLinkFS, facts *rootfs.Facts) error {
 	if err != nil {
 		return err
 	}
-	if err := payload.CheckPolicy(policy); err != nil {
+	if err := payload.CheckTOML(policy); err != nil {
 		return fmt.Errorf("/%s: %w", payload.PolicyPath, err)
 	}
 	return nil

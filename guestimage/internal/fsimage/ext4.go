@@ -57,7 +57,7 @@ func (e Ext4) Add(ctx context.Context, file, scratch string, entries []rootfs.En
 	var commands strings.Builder
 	for i, entry := range entries {
 		source := strconv.Itoa(i)
-		if entry.Mode.IsRegular() {
+		if entry.From == "" && entry.Mode.IsRegular() {
 			if err := os.WriteFile(filepath.Join(scratch, source), entry.Content, 0o600); err != nil {
 				return err
 			}
@@ -78,6 +78,10 @@ func (e Ext4) Add(ctx context.Context, file, scratch string, entries []rootfs.En
 // command writes what debugfs has to do for an entry, whose content is in the file source.
 func command(out *strings.Builder, entry rootfs.Entry, source string) {
 	name := "/" + entry.Path
+	if entry.From != "" { // ln leaves the count of links as it is, and so does unlink
+		fmt.Fprintf(out, "ln /%s %s\nunlink /%s\n", entry.From, name, entry.From)
+		return
+	}
 	mode := uint32(entry.Mode.Perm())
 	switch entry.Mode.Type() {
 	case fs.ModeDir:

@@ -20,7 +20,7 @@ func Compare(before, after fs.ReadLinkFS, entries []Entry) error {
 	ours := map[string]bool{}
 	for _, entry := range entries {
 		ours[entry.Path] = true
-		if err := entry.Check(after); err != nil {
+		if err := entry.arrived(before, after); err != nil {
 			return err
 		}
 	}
@@ -33,7 +33,7 @@ func Compare(before, after fs.ReadLinkFS, entries []Entry) error {
 			return nil
 		}
 		count++
-		return same(before, after, name)
+		return same(before, after, name, name)
 	})
 	if err != nil {
 		return err
@@ -49,8 +49,16 @@ func Compare(before, after fs.ReadLinkFS, entries []Entry) error {
 	})
 }
 
-func same(before, after fs.ReadLinkFS, name string) error {
-	old, err := before.Lstat(name)
+func (e Entry) arrived(before, after fs.ReadLinkFS) error {
+	if e.From != "" {
+		return same(before, after, e.From, e.Path)
+	}
+	return e.Check(after)
+}
+
+// same compares what was one name before with what is another after.
+func same(before, after fs.ReadLinkFS, was, name string) error {
+	old, err := before.Lstat(was)
 	if err != nil {
 		return err
 	}
@@ -71,7 +79,7 @@ func same(before, after fs.ReadLinkFS, name string) error {
 	}
 	switch old.Mode().Type() {
 	case 0:
-		a, err := digest(before, name)
+		a, err := digest(before, was)
 		if err != nil {
 			return err
 		}
@@ -83,7 +91,7 @@ func same(before, after fs.ReadLinkFS, name string) error {
 			return fmt.Errorf("%w: /%s has another content", ErrChanged, name)
 		}
 	case fs.ModeSymlink:
-		a, err := before.ReadLink(name)
+		a, err := before.ReadLink(was)
 		if err != nil {
 			return err
 		}

@@ -54,6 +54,9 @@ func Add(dir string, entries []Entry) error {
 }
 
 func add(root *os.Root, entry Entry) error {
+	if entry.From != "" {
+		return root.Rename(entry.From, entry.Path)
+	}
 	perm := entry.Mode.Perm()
 	if entry.Mode.IsDir() {
 		return errors.Join(root.Mkdir(entry.Path, perm), root.Chmod(entry.Path, perm), own(root, entry.Path))

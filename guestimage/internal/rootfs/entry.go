@@ -9,13 +9,16 @@ import (
 	"time"
 )
 
-// An Entry is a file, directory or symbolic link to add, owned by root.
+// An Entry is a file, directory or symbolic link to add, owned by root, or what gets another name.
 type Entry struct {
 	Path    string      // without a leading slash
 	Mode    fs.FileMode // type and permissions; of a link, the type only
 	Content []byte      // of a file
 	Target  string      // of a link
 	Date    time.Time
+
+	// From is the name that Path had before: it is moved, and the other fields do not count. An entry for the old name comes later.
+	From string
 }
 
 // ErrParent is returned for an entry whose parent is not a directory: through a link, it would land elsewhere.
@@ -56,7 +59,7 @@ func WithParents(root fs.ReadLinkFS, entries []Entry) ([]Entry, error) {
 	return all, nil
 }
 
-// Check compares what root holds with the entry.
+// Check compares what root holds with an entry that is not moved.
 func (e Entry) Check(root fs.ReadLinkFS) error {
 	info, err := root.Lstat(e.Path)
 	if err != nil {

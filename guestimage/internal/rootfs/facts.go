@@ -25,7 +25,9 @@ const (
 // Facts is what can be seen of a guest from outside.
 type Facts struct {
 	Init      Init
-	InitPath  string      // what the kernel starts, links followed; empty if there is nothing
+	InitPath  string      // the guest's own init, links followed; empty if there is nothing
+	Entry     string      // the name that the kernel starts, itself not followed
+	Wrapped   bool        // our agent has that name, and starts the guest's own init
 	Machine   elf.Machine // of the init
 	Target    bool        // whether kata-containers.target is there
 	KataAgent string      // version, as osbuilder noted it; empty if it did not
@@ -53,7 +55,7 @@ func Look(root fs.ReadLinkFS, ours Paths, initramfs bool) (*Facts, error) {
 	if initramfs {
 		init = "init"
 	}
-	if err := facts.lookAtInit(root, init, note.Agent.Init == "yes"); err != nil {
+	if err := facts.lookAtInit(root, init, ours.Agent, note.Agent.Init == "yes"); err != nil {
 		return nil, err
 	}
 	for _, dir := range []string{"usr/lib", "lib", "etc"} {
@@ -85,15 +87,31 @@ type osbuilder struct {
 	} `yaml:"agent"`
 }
 
-func (f *Facts) lookAtInit(root fs.ReadLinkFS, name string, agentIsInit bool) error {
-	resolved, err := Resolve(root, name)
+// RealSuffix is what the agent, as the guest's init, looks for behind its own name to find the init that it stands before.
+const RealSuffix = ".real"
+
+// lookAtInit finds the guest's own init, be it the one that the kernel starts or the one behind our agent.
+func (f *Facts) lookAtInit(root fs.ReadLinkFS, name, agent string, agentIsInit bool) error {
+	dir, err := Resolve(root, path.Dir(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	f.InitPath = resolved
+	entry := path.Join(dir, path.Base(name))
+	resolved, err := Resolve(root, entry)
+	if err == nil && resolved == agent {
+		f.Wrapped = true
+		resolved, err = Resolve(root, entry+RealSuffix)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f.Entry, f.InitPath = entry, resolved
 	content, err := fs.ReadFile(root, resolved)
 	if err != nil {
 		return err
