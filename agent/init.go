@@ -22,29 +22,27 @@ const (
 )
 
 // becomeInit starts the agent and then becomes the guest's real init, where that starts nothing else: kata-agent as PID 1
-// (AGENT_INIT=yes). args are the flags of the agent, "--", and the real init with its arguments; without "--" the real init
-// is looked for. Whatever is wrong with the agent, the guest boots.
+// (AGENT_INIT=yes). args are the flags of the agent, and then "--" and the real init with its arguments. Whatever is wrong with
+// the agent, the guest boots.
 func becomeInit(self string, args []string, stderr io.Writer) error {
-	flags, argv := args, []string(nil)
-	if i := slices.Index(args, "--"); i >= 0 {
-		flags, argv = args[:i], args[i+1:]
+	i := slices.Index(args, "--")
+	if i < 0 || i+1 == len(args) {
+		fmt.Fprintln(stderr, "usage: kata-sysctl-agent init [flags] -- INIT [ARG ...]")
+		return errUsage
 	}
-	if err := startBeside(self, flags); err != nil {
-		fmt.Fprintln(stderr, "kata-sysctl-agent: the guest boots without the agent:", err)
-	}
-	if len(argv) == 0 {
-		argv = []string{realInit(self)}
-	}
-	return execInit(argv[0], argv)
+	startBeside(self, args[:i], stderr)
+	return execInit(args[i+1], args[i+1:])
 }
 
 // becomeReplacedInit does so where the agent has the place of init: the kernel chose the arguments, and they are for the real
 // init, its name included.
 func becomeReplacedInit(argv []string, stderr io.Writer) error {
-	if err := startBeside(argv[0], nil); err != nil {
-		fmt.Fprintln(stderr, "kata-sysctl-agent: the guest boots without the agent:", err)
+	file := realInit(argv[0])
+	if sameFile(file, argv[0]) {
+		return fmt.Errorf("no real init: %s is this program, and there is no %s.real", file, argv[0])
 	}
-	return execInit(realInit(argv[0]), argv)
+	startBeside(argv[0], nil, stderr)
+	return execInit(file, argv)
 }
 
 func execInit(file string, argv []string) error {
@@ -61,18 +59,25 @@ func realInit(self string) string {
 	return "/sbin/init"
 }
 
+func sameFile(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
+}
+
 // startBeside starts the agent as a child that the real init inherits, in a session of its own: kata-agent has to make one of
 // its own too, and could not if it led one already.
-func startBeside(self string, flags []string) error {
+func startBeside(self string, flags []string, stderr io.Writer) {
 	child, err := os.StartProcess(self, append([]string{path.Base(self), besideInit}, flags...), &os.ProcAttr{
 		Env:   os.Environ(),
 		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
-		return err
+		fmt.Fprintln(stderr, "kata-sysctl-agent: the guest boots without the agent:", err)
+		return
 	}
-	return child.Release()
+	child.Release()
 }
 
 // serveBesideInit serves as soon as the guest has booted far enough. Nobody starts this agent again.

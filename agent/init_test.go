@@ -171,6 +171,12 @@ func TestInitInThePlaceOfInit(t *testing.T) {
 	}
 }
 
+// An image that was put together wrongly must not start itself for ever.
+func TestInitWithoutARealInit(t *testing.T) {
+	m := boot(t, "ln -s /bin/kata-sysctl-agent sbin/init", "/sbin/init")
+	m.until(t, "no real init: /sbin/init is this program, and there is no /sbin/init.real")
+}
+
 // Whatever is wrong with the agent, the guest boots.
 func TestInitBootsWithoutTheAgent(t *testing.T) {
 	for _, test := range []struct {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 var programs struct {
@@ -57,7 +59,9 @@ func (g guest) run(t *testing.T, name string, args ...string) (string, error) {
 		write(t, filepath.Join(etc, "kata-sysctl", file), text)
 	}
 	const script = `mount --bind "$1" /proc/cmdline && mount --bind "$2" /etc && mount --bind "$3" /dev/kmsg && exec -a "$5" "$4" "${@:6}"`
-	cmd := exec.Command("unshare", append([]string{"--mount", "--net", "--ipc", "--uts", "bash", "-c", script, "bash", line, etc, log, program(t, "agent"), name}, args...)...)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "unshare", append([]string{"--pid", "--fork", "--kill-child", "--mount-proc", "--net", "--ipc", "--uts", "bash", "-c", script, "bash", line, etc, log, program(t, "agent"), name}, args...)...)
 	out, err := cmd.CombinedOutput()
 	logged, logErr := os.ReadFile(log)
 	if logErr != nil {
@@ -98,11 +102,18 @@ func TestPrecedence(t *testing.T) {
 		{"no such file", guest{}, []string{"--config", "/nowhere/agent.toml"}, "configuration: open /nowhere/agent.toml", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			out, err := test.guest.run(t, "kata-sysctl-agent", append(test.flags, "--state-dir", t.TempDir())...)
+			out, err := test.guest.run(t, "kata-sysctl-agent", append([]string{"--state-dir", t.TempDir(), "--listen", "unix:" + filepath.Join(t.TempDir(), "socket")}, test.flags...)...)
 			if (err == nil) != test.ok || !strings.Contains(out, test.want) || test.want == "" && out != "" {
 				t.Errorf("got %v, %s", err, out)
 			}
 		})
+	}
+}
+
+func TestCheckPolicy(t *testing.T) {
+	g := guest{etc: map[string]string{"policy.toml": lockedPolicy}}
+	if out, err := g.run(t, "kata-sysctl-agent", "check-policy", "/etc/kata-sysctl/policy.toml"); err != nil || !strings.HasSuffix(out, ": 0 rules, locked, no error\n") {
+		t.Errorf("got %v, %s", err, out)
 	}
 }
 

@@ -26,7 +26,7 @@ const usage = `kata-sysctl-agent applies sysctls in a Kata guest on behalf of th
 
 Usage:
   kata-sysctl-agent [flags]                           serve
-  kata-sysctl-agent init [flags] [-- INIT [ARG ...]]  as PID 1: start serving, and become the real init
+  kata-sysctl-agent init [flags] -- INIT [ARG ...]    as PID 1: start serving, and become the real init
   kata-sysctl-agent check-policy FILE                 parse a policy file and say what is wrong with it
   kata-sysctl-agent version
 

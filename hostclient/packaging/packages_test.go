@@ -16,7 +16,7 @@ import (
 )
 
 // The tests build the packages as people do, install them below a root of their own, use them there and remove them again. The machine's own
-// packages are not touched, and the agent is not run.
+// packages are not touched, and the agent runs in namespaces of its own only (units_test.go).
 
 const version = "1.2.3"
 

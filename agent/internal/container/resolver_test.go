@@ -159,6 +159,33 @@ func TestInitAmongOthers(t *testing.T) {
 	checkTarget(t, target, first.Pid)
 }
 
+// An init system has moved every process into cgroups of its own, and one of its services further down.
+func TestInitInNestedCgroups(t *testing.T) {
+	bundles := t.TempDir()
+	r := newResolver(t, bundles)
+	dir, path := nstest.Cgroup(t, "system")
+	nstest.Bundle(t, bundles, "system", path)
+	var nested []string
+	for _, name := range []string{"init.scope", "system.slice", "system.slice/a.service"} {
+		nested = append(nested, filepath.Join(dir, name))
+		if err := os.Mkdir(nested[len(nested)-1], 0o755); err != nil {
+			t.Fatal(err)
+		}
+		defer os.Remove(nested[len(nested)-1])
+	}
+	for _, cgroup := range []string{nested[0], nested[2]} {
+		init := nstest.Start(t, unix.CLONE_NEWPID, cgroup)
+		target, err := r.Container("system")
+		if err != nil {
+			t.Errorf("in %s: %v", cgroup, err)
+		} else {
+			checkTarget(t, target, init.Pid)
+			target.Close()
+		}
+		init.Kill()
+	}
+}
+
 func TestPod(t *testing.T) {
 	p := nstest.Start(t, 0, "")
 	sandbox := t.TempDir()
