@@ -30,6 +30,6 @@ if [ -n "$table" ]; then
 fi
 root=$(value root) type=$(value rootfstype) flags=$(value rootflags)
 await "$root"
-mount -t "$type" -o "${flags:-ro}" "$root" /mnt
+mount -t "$type" -o "ro${flags:+,$flags}" "$root" /mnt
 umount /dev /sys /proc
 exec switch_root /mnt /sbin/init "$@"
