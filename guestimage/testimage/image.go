@@ -70,7 +70,6 @@ func Disk(root, dir string, kind Kind) (Image, error) {
 	} else if err := os.WriteFile(tree, nil, 0o600); err != nil {
 		return Image{}, err
 	}
-	// Like osbuilder's, the table before the DAX header has the same start of the root, and ends of its own.
 	table := func(start, rootMiB int) string {
 		text := fmt.Sprintf("%d,%d,L,*\n", start*sectors, rootMiB*sectors)
 		if kind.Measured {
@@ -88,7 +87,11 @@ func Disk(root, dir string, kind Kind) (Image, error) {
 		return Image{}, err
 	}
 	if kind.DAX {
-		err = addDAX(image.Path, table(3, size-1))
+		// In osbuilder's table before the header the root ends where it does, but for measured images, which it divides anew.
+		if kind.Measured {
+			size--
+		}
+		err = addDAX(image.Path, table(3, size))
 	}
 	return image, err
 }

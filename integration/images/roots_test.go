@@ -37,7 +37,7 @@ const agentInitRoot = `
 // vsock device, which Kata's kernel has built in, come from $1.
 const systemdRoot = `
 	cp -a "$4" "$2"; cd "$2"
-	mkdir -p dev proc sys run tmp mnt var/lib/osbuilder; ln -sfn /run var/run
+	mkdir -p dev proc sys run tmp mnt var/lib/osbuilder; rm -rf var/run; ln -s /run var/run
 	cp usr/share/base-passwd/passwd.master etc/passwd; cp usr/share/base-passwd/group.master etc/group
 	echo guest >etc/hostname; : >etc/machine-id; : >etc/fstab; : >etc/resolv.conf
 	ldconfig -r .
