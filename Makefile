@@ -6,7 +6,9 @@ TIERS   ?= local,hvsock,vhost
 GO      ?= go
 
 # The agent is small before it is fast: docs/performance.md has the figures behind each flag.
-AGENT_FLAGS = -tags grpcnotrace,nethttpomithttp2,purego -gcflags=all=-l -ldflags="-s -w -funcalign=4 -X main.version=$(VERSION)"
+AGENT_FLAGS = -tags grpcnotrace,nethttpomithttp2,purego -gcflags=all=-l $(AGENT_INLINED:%=-gcflags=%=) -ldflags="-s -w -funcalign=4 -X main.version=$(VERSION)"
+# Packages whose functions are smaller inlined than called.
+AGENT_INLINED = errors hash/crc32 internal/fmtsort internal/reflectlite internal/strconv math/bits net/netip os strconv sync/atomic unicode unicode/utf8
 AGENT_GOEXPERIMENT = nogreenteagc
 HOST_FLAGS  = -ldflags="-s -w -X kata-sysctl/hostclient/internal/cli.version=$(VERSION)"
 
@@ -47,7 +49,7 @@ packages: build ## build .deb and .rpm packages of both sides into bin/packages/
 
 .PHONY: setup
 setup: ## install what demo and tests need, and fetch kernel, VMM and runtime into the cache
-	$(GO) run ./integration/setup -kernels $(KERNELS) -tiers $(TIERS)
+	$(GO) run ./integration/setup -kernels $(KERNELS) -tiers $(TIERS) $(SETUP_FLAGS)
 
 .PHONY: demo
 demo: KERNELS = 6.12
@@ -56,12 +58,15 @@ demo: setup build ## boot a VM with two containers and set sysctls in it
 	$(GO) run ./integration/demo -bin $(BIN) -kernel $(KERNELS)
 
 .PHONY: test
+test: SETUP_FLAGS = -images
 test: setup check test-unit ## run every test, on every tier and kernel
 	$(MATRIX)
 
 .PHONY: test-unit
 test-unit: ## run the tests that need no guest (root: they make namespaces of their own)
 	$(GO) test -count=1 ./agent/... ./hostclient/... ./guestimage/... ./integration/setup/... ./integration/bench/... ./integration/tier/... ./integration/matrix/...
+	$(GO) test -run '^$$' -fuzz '^FuzzValue$$' -fuzztime 3s ./agent/internal/sysctl
+	$(GO) test -run '^$$' -fuzz '^FuzzKernel$$' -fuzztime 7s ./agent/internal/kernelmap
 
 .PHONY: test-local
 test-local: TIERS = local
@@ -70,8 +75,16 @@ test-local: setup ## run the tests of a guest, in namespaces on this machine's k
 
 .PHONY: test-hvsock
 test-hvsock: TIERS = hvsock
+test-hvsock: SETUP_FLAGS = -images
 test-hvsock: setup ## run them in VMs behind a hybrid vsock socket
 	$(MATRIX)
+
+.PHONY: test-images
+test-images: KERNELS = 6.12
+test-images: TIERS = hvsock
+test-images: SETUP_FLAGS = -images
+test-images: setup ## bake an image of each shape and boot it
+	$(GO) test -count=1 -v -timeout 20m ./integration/images
 
 .PHONY: test-vhost
 test-vhost: TIERS = vhost

@@ -13,7 +13,7 @@ var imports = []struct {
 	pkg     string
 	allowed string
 }{
-	{"agent/internal/sysctl", ""},
+	{"agent/internal/sysctl", "golang.org/x/sys/unix"}, // for the tick of the kernel's clock
 	{"agent/internal/tomlnode", "github.com/pelletier/go-toml/v2/unstable"},
 	{"agent/internal/policy", "agent/internal/sysctl agent/internal/tomlnode github.com/pelletier/go-toml/v2/unstable"},
 	{"agent/internal/config", "agent/internal/tomlnode github.com/pelletier/go-toml/v2/unstable"},
@@ -24,7 +24,7 @@ var imports = []struct {
 	{"agent/internal/kernelmap", "agent/internal/sysctl agent/internal/nsthread agent/internal/procsys golang.org/x/sys/unix"},
 	{"agent/internal/apply", "agent/internal/sysctl agent/internal/policy agent/internal/procsys agent/internal/container agent/internal/journal " +
 		"agent/internal/nsthread agent/internal/kernelmap golang.org/x/sys/unix"},
-	{"agent/internal/service", "agent/internal/apply agent/internal/sysctl proto/sysctl/v1 github.com/sirupsen/logrus " +
+	{"agent/internal/service", "agent/internal/apply agent/internal/kernelmap agent/internal/sysctl proto/sysctl/v1 github.com/sirupsen/logrus " +
 		"google.golang.org/grpc google.golang.org/grpc/codes google.golang.org/grpc/peer google.golang.org/grpc/status"},
 	{"agent/internal/endpoint", "proto/sysctl/v1 github.com/mdlayher/vsock golang.org/x/net/netutil golang.org/x/sys/unix " +
 		"google.golang.org/grpc google.golang.org/grpc/codes google.golang.org/grpc/health/grpc_health_v1 google.golang.org/grpc/keepalive google.golang.org/grpc/status"},

@@ -16,6 +16,7 @@ import (
 
 	"kata-sysctl/guestimage/internal/payload"
 	"kata-sysctl/guestimage/internal/rootfs"
+	"kata-sysctl/guestimage/internal/sbom"
 	"kata-sysctl/guestimage/internal/verity"
 )
 
@@ -27,6 +28,7 @@ type bake struct {
 	policy string
 	config string
 	params string
+	sbom   string
 }
 
 // Why an image is not baked.
@@ -69,6 +71,7 @@ NEW` + paramsSuffix + `. erofs and xfs need root.`,
 	flags.StringVar(&b.agent, "agent", "", "the agent's `file` (default the kata-sysctl-agent beside guestimage)")
 	flags.StringVar(&b.policy, "policy", "", "policy `file` for the agent (default the one built in)")
 	flags.StringVar(&b.config, "config", "", "configuration `file` of the agent (default none)")
+	flags.StringVar(&b.sbom, "sbom", "", "`file` to write what was added to, as CycloneDX (default none)")
 	flags.StringVar(&b.params, "kernel-verity-params", "", "`parameters` of a measured image, as in Kata's configuration: it is checked against them first")
 	for _, name := range []string{"in", "out"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
@@ -99,7 +102,10 @@ func (b *bake) run(ctx context.Context, stdout io.Writer, progress *progress) (e
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{b.out, b.out + paramsSuffix} {
+	for _, name := range []string{b.out, b.out + paramsSuffix, b.sbom} {
+		if name == "" {
+			continue
+		}
 		if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
 			return errors.Join(fmt.Errorf("%s: %w", name, errExists), err)
 		}
@@ -127,7 +133,7 @@ func (b *bake) run(ctx context.Context, stdout io.Writer, progress *progress) (e
 }
 
 // make makes the new image below job.work, compares it with what was there before, and renames it.
-func (b *bake) make(ctx context.Context, stdout io.Writer, in shape, before fs.ReadLinkFS, load *payload.Payload, job *job) error {
+func (b *bake) make(ctx context.Context, stdout io.Writer, in shape, before fs.ReadLinkFS, load *payload.Payload, job *job) (err error) {
 	facts, err := rootfs.Look(before, ours, in.initramfs())
 	if err != nil {
 		return err
@@ -147,18 +153,29 @@ func (b *bake) make(ctx context.Context, stdout io.Writer, in shape, before fs.R
 	if err := b.compare(ctx, made, params, before, entries, job); err != nil {
 		return fmt.Errorf("the new image is not as it should be: %w", err)
 	}
+	var beside []string // files that say something of the image: without it there are none
+	defer func() {
+		if err != nil {
+			for _, name := range beside {
+				err = errors.Join(err, os.Remove(name))
+			}
+		}
+	}()
 	if params != nil {
 		if err := writeFile(b.out+paramsSuffix, func(w io.Writer) error { _, err := fmt.Fprintln(w, params); return err }); err != nil {
 			return err
 		}
+		beside = append(beside, b.out+paramsSuffix)
 		show(stdout, [][2]string{{"kernel_verity_params", params.String()}})
 	}
-	if err := unix.Renameat2(unix.AT_FDCWD, made, unix.AT_FDCWD, b.out, unix.RENAME_NOREPLACE); err != nil {
-		err = fmt.Errorf("put %s in place: %w", b.out, err)
-		if params != nil { // no image, no parameters
-			err = errors.Join(err, os.Remove(b.out+paramsSuffix))
+	if b.sbom != "" {
+		if err := writeFile(b.sbom, func(w io.Writer) error { return sbom.Write(w, load.Agent, entries, job.now) }); err != nil {
+			return err
 		}
-		return err
+		beside = append(beside, b.sbom)
+	}
+	if err := unix.Renameat2(unix.AT_FDCWD, made, unix.AT_FDCWD, b.out, unix.RENAME_NOREPLACE); err != nil {
+		return fmt.Errorf("put %s in place: %w", b.out, err)
 	}
 	return nil
 }

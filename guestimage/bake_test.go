@@ -431,10 +431,10 @@ func TestBakeRefusesWhatIsInUse(t *testing.T) {
 func TestBakeReplacesNothing(t *testing.T) {
 	need(t)
 	root, agent := guestRoot(t), agentFile(t)
-	for _, suffix := range []string{"", paramsSuffix} {
+	for _, suffix := range []string{"", paramsSuffix, ".cdx.json"} {
 		out := filepath.Join(t.TempDir(), "out")
 		write(t, out+suffix, "mine", 0o600)
-		_, stderr, code := guestimage(t, "bake", "--in", root, "--out", out, "--agent", agent)
+		_, stderr, code := guestimage(t, "bake", "--in", root, "--out", out, "--agent", agent, "--sbom", out+".cdx.json")
 		content, err := os.ReadFile(out + suffix)
 		if code != 1 || !strings.Contains(stderr, "exists already") || err != nil || string(content) != "mine" {
 			t.Errorf("exit code %d, %s; it has %q, %v", code, stderr, content, err)

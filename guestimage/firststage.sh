@@ -6,6 +6,7 @@ export PATH=/usr/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
+trap 'poweroff -f' EXIT # an error is then what the console ends with, and not the trace of a panic
 while read -r module; do insmod "$module"; done </etc/modules
 
 # value NAME is what NAME= says last, without its quotes.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 
 	"kata-sysctl/guestimage/internal/elfdep"
 	"kata-sysctl/guestimage/internal/initramfs"
@@ -14,6 +15,15 @@ import (
 type program struct {
 	flag, source, path string
 	libraryRoots       []string // unpacked packages with its libraries; nil for one that has to be static
+}
+
+// otherPrograms are those that --program names.
+func otherPrograms(files []string) []program {
+	var programs []program
+	for _, file := range files {
+		programs = append(programs, program{"program", file, path.Join("usr/bin", filepath.Base(file)), nil})
+	}
+	return programs
 }
 
 // addPrograms packs the programs, each static or with its libraries, after a look at what they were built for.

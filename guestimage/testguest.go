@@ -21,6 +21,7 @@ type testGuest struct {
 	busybox       string
 	runc          string
 	libraryRoots  []string
+	programs      []string
 	out           string
 }
 
@@ -44,6 +45,7 @@ func newTestGuestCommand() *cobra.Command {
 	flags.StringVar(&guest.busybox, "busybox", "", "static busybox")
 	flags.StringVar(&guest.runc, "runc", "", "runc, or a runtime with its command line")
 	flags.StringArrayVar(&guest.libraryRoots, "library-root", nil, "unpacked package with libraries of runc (repeat)")
+	flags.StringArrayVar(&guest.programs, "program", nil, "another static program, for /usr/bin (repeat)")
 	flags.StringVar(&guest.out, "out", "", "image to write")
 	for _, name := range []string{"kernel-modules", "agent", "init", "busybox", "runc", "out"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
@@ -66,12 +68,13 @@ func (g *testGuest) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := addPrograms(&image, machine, []program{
-		{"init", g.init, "init", nil},
-		{"agent", g.agent, "usr/bin/kata-sysctl-agent", nil},
-		{"busybox", g.busybox, "usr/lib/busybox/busybox", nil},
-		{"runc", g.runc, "usr/bin/runc", g.libraryRoots},
-	}); err != nil {
+	programs := append(otherPrograms(g.programs),
+		program{"init", g.init, "init", nil},
+		program{"agent", g.agent, "usr/bin/kata-sysctl-agent", nil},
+		program{"busybox", g.busybox, "usr/lib/busybox/busybox", nil},
+		program{"runc", g.runc, "usr/bin/runc", g.libraryRoots},
+	)
+	if err := addPrograms(&image, machine, programs); err != nil {
 		return err
 	}
 	if err := addApplets(ctx, &image, g.busybox); err != nil {

@@ -76,15 +76,12 @@ func (n *testNode) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	programs := []program{
-		{"init", n.init, "init", nil},
-		{"busybox", n.busybox, "usr/lib/busybox/busybox", nil},
-		{"hostclient", n.hostclient, "usr/bin/hostclient", nil},
-		{"qemu", n.qemu, "usr/bin/qemu-system-x86_64", n.libraryRoots},
-	}
-	for _, file := range n.programs {
-		programs = append(programs, program{"program", file, path.Join("usr/bin", filepath.Base(file)), nil})
-	}
+	programs := append(otherPrograms(n.programs),
+		program{"init", n.init, "init", nil},
+		program{"busybox", n.busybox, "usr/lib/busybox/busybox", nil},
+		program{"hostclient", n.hostclient, "usr/bin/hostclient", nil},
+		program{"qemu", n.qemu, "usr/bin/qemu-system-x86_64", n.libraryRoots},
+	)
 	if err := addPrograms(&image, machine, programs); err != nil {
 		return err
 	}

@@ -78,6 +78,11 @@ func (a *recordedAgent) Get(ctx context.Context, req *sysctlv1.GetRequest) (*sys
 	return reply, a.play(ctx, "get", req, reply)
 }
 
+func (a *recordedAgent) Explain(ctx context.Context, req *sysctlv1.ExplainRequest) (*sysctlv1.ExplainResponse, error) {
+	reply := &sysctlv1.ExplainResponse{}
+	return reply, a.play(ctx, "explain", req, reply)
+}
+
 func (a *recordedAgent) GetInfo(ctx context.Context, req *sysctlv1.GetInfoRequest) (*sysctlv1.GetInfoResponse, error) {
 	reply := &sysctlv1.GetInfoResponse{}
 	return reply, a.play(ctx, "info", req, reply)

@@ -45,8 +45,9 @@ const (
 	ownKernel    need = "a kernel of the guest's own"                           // to write keys that are all the kernel's, load modules, set the clock
 	qemu         need = "QEMU"                                                  // to pause, reboot and kill it
 	hybridSocket need = "a hybrid socket on this machine"                       // to see hostclient deal with others
-	patientVsock need = "a vsock device that bears with a client that gives up" // vhost-device-vsock 0.3.0 may serve nobody any more
+	patientVsock need = "a vsock device that bears with a client that gives up" // vhost-device-vsock 0.3.0 panics on the answer that nobody takes
 	thisMachine  need = "no guest, but this machine"                            // once a run is enough
+	kernelAlone  need = "a VM on this machine, as it is about the kernel"       // once a kernel is enough
 	oneKernel    need = "one kernel, the default, as it is about the host"      // once a tier is enough
 )
 

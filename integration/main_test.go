@@ -33,7 +33,7 @@ var (
 var shared guest
 
 // binaries are what is tested.
-var binaries struct{ hostclient, agent, attacker string }
+var binaries struct{ hostclient, agent, attacker, catalogTests string }
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -100,6 +100,12 @@ func build(dir string) error {
 	attacker.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := attacker.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the attacker: %w\n%s", err, out)
+	}
+	binaries.catalogTests = filepath.Join(dir, "kernelmap.test")
+	tests := exec.Command("go", "test", "-c", "-trimpath", "-ldflags=-s -w", "-o", binaries.catalogTests, "../agent/internal/kernelmap")
+	tests.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := tests.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the tests of the catalog: %w\n%s", err, out)
 	}
 	return nil
 }

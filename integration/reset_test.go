@@ -29,17 +29,23 @@ func readTree(ctx context.Context, g guest) (tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the guest's sysctls: %w", err)
 	}
-	values := tree{}
-	for line := range strings.Lines(string(result.Stdout)) {
-		if path, value, ok := strings.Cut(line, ":"); ok {
-			values[path] += value
-		}
-	}
+	values := parseTree(string(result.Stdout))
 	const few = 500
 	if len(values) < few {
 		return nil, fmt.Errorf("read the guest's sysctls: there are only %d: %s", len(values), result.Stderr)
 	}
 	return values, nil
+}
+
+// parseTree parses lines of "path:line".
+func parseTree(text string) tree {
+	values := tree{}
+	for line := range strings.Lines(text) {
+		if path, value, ok := strings.Cut(line, ":"); ok {
+			values[path] += value
+		}
+	}
+	return values
 }
 
 // differences names what is not as before. What is new came with a module.

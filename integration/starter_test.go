@@ -40,7 +40,7 @@ func start(ctx context.Context, dir string) (starter, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := vm.BuildGuest(ctx, set, binaries.agent, dir)
+	config, err := vm.BuildGuest(ctx, set, binaries.agent, dir, binaries.catalogTests)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +248,7 @@ func (v *vhost) startEarly(ctx context.Context, early func(target string)) (gues
 	return v.start(ctx, 0)
 }
 
-func (v *vhost) has(n need) bool { return n != hybridSocket && n != thisMachine }
+func (v *vhost) has(n need) bool { return n != hybridSocket && n != thisMachine && n != kernelAlone }
 
 func (v *vhost) how() string { return fmt.Sprintf("%s in %s", vm.KVM, v.node.Accelerator()) }
 

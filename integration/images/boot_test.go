@@ -22,8 +22,8 @@ type shape struct {
 	pmem     bool // of a disk image: persistent memory, else virtio-blk
 }
 
-// unpacked is room for the root, in MiB, with what the agent adds.
-const unpacked = 160
+// spare is what a file system has beyond its files, in MiB, for what the agent adds.
+const spare = 64
 
 // shapes are all that Kata ships or its osbuilder makes; a directory is what the others are made of. There is no measured xfs: with osbuilder's
 // mkfs.xfs it has sectors of 512 bytes, the device of dm-verity has 4096, and the kernel does not mount it, baked or not.
@@ -31,16 +31,16 @@ var shapes = map[string]shape{
 	"initrd":                {compress: "gzip -1n"},
 	"initrd plain":          {compress: "cat"},
 	"initrd zstd":           {compress: "zstd -q"},
-	"ext4":                  {kind: testimage.Kind{FileSystem: "ext4", Megabytes: unpacked}},
-	"ext4 DAX":              {kind: testimage.Kind{FileSystem: "ext4", Megabytes: unpacked, DAX: true}, pmem: true},
-	"ext4 DAX as a disk":    {kind: testimage.Kind{FileSystem: "ext4", Megabytes: unpacked, DAX: true}},
+	"ext4":                  {kind: testimage.Kind{FileSystem: "ext4", Megabytes: spare}},
+	"ext4 DAX":              {kind: testimage.Kind{FileSystem: "ext4", Megabytes: spare, DAX: true}, pmem: true},
+	"ext4 DAX as a disk":    {kind: testimage.Kind{FileSystem: "ext4", Megabytes: spare, DAX: true}},
 	"erofs":                 {kind: testimage.Kind{FileSystem: "erofs"}},
 	"erofs DAX":             {kind: testimage.Kind{FileSystem: "erofs", DAX: true}, pmem: true},
 	"erofs plain":           {kind: testimage.Kind{FileSystem: "plain erofs"}},
-	"xfs":                   {kind: testimage.Kind{FileSystem: "xfs", Megabytes: 320}},
-	"xfs DAX":               {kind: testimage.Kind{FileSystem: "xfs", Megabytes: 320, DAX: true}, pmem: true},
-	"ext4 measured":         {kind: testimage.Kind{FileSystem: "ext4", Megabytes: unpacked, Measured: true}},
-	"ext4 measured old DAX": {kind: testimage.Kind{FileSystem: "ext4", Megabytes: unpacked, Measured: true, Superblock: true, DAX: true}, pmem: true},
+	"xfs":                   {kind: testimage.Kind{FileSystem: "xfs", Megabytes: 5 * spare}},
+	"xfs DAX":               {kind: testimage.Kind{FileSystem: "xfs", Megabytes: 5 * spare, DAX: true}, pmem: true},
+	"ext4 measured":         {kind: testimage.Kind{FileSystem: "ext4", Megabytes: spare, Measured: true}},
+	"ext4 measured old DAX": {kind: testimage.Kind{FileSystem: "ext4", Megabytes: spare, Measured: true, Superblock: true, DAX: true}, pmem: true},
 	"erofs measured":        {kind: testimage.Kind{FileSystem: "erofs", Measured: true}},
 	"erofs measured DAX":    {kind: testimage.Kind{FileSystem: "erofs", Measured: true, DAX: true}, pmem: true},
 }
@@ -53,12 +53,30 @@ func (s shape) make(t *testing.T, root string) testimage.Image {
 	if s.compress != "" {
 		image, err = testimage.Initrd(root, t.TempDir(), s.compress)
 	} else {
-		image, err = testimage.Disk(root, t.TempDir(), s.kind)
+		kind := s.kind
+		if kind.Megabytes > 0 {
+			kind.Megabytes += megabytes(t, root)
+		}
+		image, err = testimage.Disk(root, t.TempDir(), kind)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return image
+}
+
+// megabytes is what the files of a directory take, in MiB.
+func megabytes(t *testing.T, dir string) int {
+	t.Helper()
+	size := 0
+	out, err := exec.Command("du", "-sm", dir).Output()
+	if err == nil {
+		_, err = fmt.Sscan(string(out), &size)
+	}
+	if err != nil {
+		t.Fatalf("du %s: %v", dir, err)
+	}
+	return size
 }
 
 // bake runs the real guestimage.
@@ -250,6 +268,49 @@ func TestBootMeasured(t *testing.T) {
 					t.Errorf("the console lacks %q: %v", want, err)
 				}
 			}
+		})
+	}
+}
+
+// The kernel command line, which is what a pod's annotation can reach, moves the agent's port and switches it off.
+func TestKernelCommandLine(t *testing.T) {
+	begin(t)
+	for _, test := range []struct {
+		name, shape string
+		root        *string
+	}{{"systemd", "ext4", &made.systemd}, {"kata-agent as process 1", "initrd", &made.agentInit}} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := shapes[test.shape]
+			image := bake(t, s.make(t, *test.root))
+			bootWith := func(t *testing.T, parameter string) *vm.VM {
+				config := s.config(t, image)
+				config.Append += " " + parameter
+				return boot(t, config)
+			}
+			info := func(guest *vm.VM, port, patience string) (string, error) {
+				said, err := exec.CommandContext(t.Context(), made.hostclient, "--target", "hvsock://"+guest.Hybrid()+":"+port, "--timeout", patience, "info").CombinedOutput()
+				return string(said), err
+			}
+			t.Run("port", func(t *testing.T) {
+				guest := bootWith(t, "kata_sysctl.port=20777")
+				if said, err := info(guest, "20777", "30s"); err != nil || !strings.Contains(said, "vsock:20777") {
+					t.Errorf("on the port of the command line: %v: %s", err, said)
+				}
+				if said, err := info(guest, "10777", "2s"); err == nil {
+					t.Errorf("the agent answers on the usual port, too: %s", said)
+				}
+			})
+			t.Run("disabled", func(t *testing.T) {
+				guest := bootWith(t, "kata_sysctl.disabled=1")
+				if said, err := info(guest, "10777", "5s"); err == nil {
+					t.Errorf("the agent answers: %s", said)
+				}
+				running, err := guest.Run(t.Context(), "sh", "-c", agentMemory)
+				if err != nil || running != "" {
+					t.Errorf("the agent runs: %q, %v", running, err)
+				}
+			})
 		})
 	}
 }

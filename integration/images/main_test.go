@@ -1,6 +1,7 @@
 package images
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -18,6 +19,7 @@ import (
 var (
 	tierName = flag.String("tier", string(tier.HVSock), "these tests need VMs of this machine: they run with hvsock only")
 	kernel   = flag.String("kernel", assets.DefaultKernel, "series of the guests' kernel")
+	system   = flag.String("system", "", "`directory` with a Debian of your own, as mmdebstrap makes it, instead of the unpacked packages")
 	_        = flag.String("logs", "", "accepted as by the other VM tests; an error of a boot has the console's end in it")
 )
 
@@ -81,7 +83,7 @@ func build(ctx context.Context) error {
 	if made.set, err = assets.Load(*kernel, tier.HVSock); err != nil {
 		return err
 	}
-	system, err := assets.LoadSystem()
+	packages, err := assets.LoadSystem()
 	if err != nil {
 		return err
 	}
@@ -95,8 +97,8 @@ func build(ctx context.Context) error {
 	}
 	made.firstStage = filepath.Join(made.dir, "first-stage")
 	if _, err := testimage.Shell(`"$1" test-first-stage --kernel-modules "$2" --busybox "$3" --dmsetup "$4/usr/sbin/dmsetup" --library-root "$4" --out "$5"`,
-		made.guestimage, made.set.Modules, made.set.Busybox, system, made.firstStage); err != nil {
+		made.guestimage, made.set.Modules, made.set.Busybox, packages, made.firstStage); err != nil {
 		return err
 	}
-	return makeRoots(bin, system)
+	return makeRoots(bin, cmp.Or(*system, packages))
 }

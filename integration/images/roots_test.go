@@ -54,8 +54,18 @@ DefaultDependencies=no
 Before=sysinit.target
 [Service]
 Type=oneshot
-ExecStart=/bin/sh -euc 'while read -r module; do busybox insmod "$module"; done </etc/guest-modules'
+StandardError=tty
+ExecStart=/usr/bin/guest-modules
 END
+	cat >usr/bin/guest-modules <<'END'
+#!/bin/sh -eu
+# Some are there: the first stage needed them.
+while read -r module; do
+	name=${module##*/} name=${name%%.*}
+	[ -d "/sys/module/$(echo "$name" | tr - _)" ] || busybox insmod "$module"
+done </etc/guest-modules
+END
+	chmod 755 usr/bin/guest-modules
 	mkdir -p $units/sysinit.target.wants; ln -s ../guest-modules.service $units/sysinit.target.wants/
 	cat >$units/kata-agent.service <<'END'
 [Unit]

@@ -24,19 +24,23 @@ import (
 )
 
 // cellTimeout is far above what a cell takes: see docs/testing.md.
-const cellTimeout = 15 * time.Minute
+const cellTimeout = 20 * time.Minute
 
 // A suite is a compiled package of tests.
 type suite struct {
 	dir    string // of the package
 	name   string // that goes before the names of its tests
 	binary string
-	once   bool // it tests the harness: one kernel will do
+	once   bool // one kernel will do
 }
 
 // buildSuites compiles the tests once for all cells.
 func buildSuites(ctx context.Context, dir string) ([]suite, error) {
-	suites := []suite{{dir: "integration/vm", name: "harness/", once: true}, {dir: "integration"}}
+	suites := []suite{
+		{dir: "integration/images", name: "images/", once: true},
+		{dir: "integration/vm", name: "harness/", once: true},
+		{dir: "integration"},
+	}
 	for i := range suites {
 		s := &suites[i]
 		s.binary = filepath.Join(dir, strings.ReplaceAll(s.dir, "/", "-")+".test")
@@ -66,6 +70,7 @@ type result struct {
 	name   string
 	status status
 	took   time.Duration
+	output []string // of the run that failed
 }
 
 type status int
@@ -86,6 +91,14 @@ func (c *cell) name() string {
 		return string(c.tier)
 	}
 	return string(c.tier) + " " + c.kernel
+}
+
+// weight is how much longer than its neighbours a cell takes: what one kernel does for, of which the images are most, runs on the default one.
+func (c *cell) weight() int {
+	if c.tier == tier.HVSock && c.kernel == assets.DefaultKernel {
+		return 1
+	}
+	return 0
 }
 
 func (c *cell) place() int {
@@ -109,10 +122,32 @@ func (c *cell) run(ctx context.Context, o options, suites []suite, progress *pro
 	return nil
 }
 
+// An outcome is how a run of a suite ended.
+type outcome struct {
+	report gtr.Report
+	whole  bool  // it went to its end, and nothing was wrong there: a panic or a timeout takes the tests behind it along
+	err    error // of the process: tests failed, or worse
+}
+
+// newOutcome reads the events of test2json.
+func newOutcome(events []byte, runErr error) (outcome, error) {
+	o := outcome{err: runErr}
+	for line := range bytes.Lines(events) {
+		var e struct{ Action, Test, Output string }
+		if json.Unmarshal(line, &e) == nil && e.Action == "output" { // the last one counts
+			o.whole = e.Test == "" && (e.Output == "PASS\n" || e.Output == "FAIL\n")
+		}
+	}
+	var err error
+	o.report, err = gotest.NewJSONParser().Parse(bytes.NewReader(events))
+	return o, err
+}
+
 func (c *cell) runSuite(ctx context.Context, o options, s suite, progress *progress) error {
 	base := filepath.Join(o.out, strings.ReplaceAll(c.name()+" "+filepath.Base(s.dir), " ", "-"))
 	args := []string{"tool", "test2json", "-t", "-p", strings.ReplaceAll(c.name()+"/"+s.name, " ", "-"), s.binary, "-test.v=test2json", "-test.run=" + o.pattern,
-		"-test.timeout=" + cellTimeout.String(), "-tier=" + string(c.tier), "-kernel=" + c.kernel, "-logs=" + filepath.Join(o.out, "consoles")}
+		"-test.timeout=" + cellTimeout.String(), "-test.parallel=1", // the cells are what is parallel
+		"-tier=" + string(c.tier), "-kernel=" + c.kernel, "-logs=" + filepath.Join(o.out, "consoles")}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = s.dir
 	cmd.Env = os.Environ()
@@ -131,18 +166,18 @@ func (c *cell) runSuite(ctx context.Context, o options, s suite, progress *progr
 	if err := os.WriteFile(base+".json", events.Bytes(), 0o644); err != nil {
 		return err
 	}
-	report, err := gotest.NewJSONParser().Parse(bytes.NewReader(events.Bytes()))
+	ended, err := newOutcome(events.Bytes(), runErr)
 	if err != nil {
 		return err
 	}
-	c.add(s, report, runErr)
+	c.add(s, ended)
 	return nil
 }
 
-// add takes in the report of a suite.
-func (c *cell) add(s suite, report gtr.Report, runErr error) {
+// add takes in how a run of a suite ended.
+func (c *cell) add(s suite, o outcome) {
 	anyFailed := false
-	for _, p := range report.Packages {
+	for _, p := range o.report.Packages {
 		for _, line := range p.Output {
 			if guest, ok := strings.CutPrefix(line, "guest: "); ok {
 				c.guest = guest
@@ -153,18 +188,45 @@ func (c *cell) add(s suite, report gtr.Report, runErr error) {
 			if strings.Contains(t.Name, "/") {
 				continue
 			}
-			r := result{s.name + t.Name, c.statusOf(*t), t.Duration}
+			r := result{name: s.name + t.Name, status: c.statusOf(*t), took: max(t.Duration, subtestsTook(p, t.Name))}
 			if r.status == failed {
 				t.Result = gtr.Fail // as JUnit has to know it too
+				r.output = outputOf(p, t.Name)
 			}
 			anyFailed = anyFailed || r.status == failed
 			c.results = append(c.results, r)
 		}
 	}
-	if runErr != nil && !anyFailed { // before the first test, after the last, or by a crash
-		c.results = append(c.results, result{s.name + "(the run itself)", failed, 0})
+	if o.err != nil && (!o.whole || !anyFailed) { // before the first test, after the last, or by a crash
+		r := result{name: s.name + "(the run itself)", status: failed}
+		for _, p := range o.report.Packages {
+			r.output = append(r.output, p.Output...)
+		}
+		c.results = append(c.results, r)
 	}
-	c.report.Packages = append(c.report.Packages, report.Packages...)
+	c.report.Packages = append(c.report.Packages, o.report.Packages...)
+}
+
+// subtestsTook is the time of a test's subtests: those that are parallel run when the test itself has ended.
+func subtestsTook(p gtr.Package, test string) time.Duration {
+	var sum time.Duration
+	for _, t := range p.Tests {
+		if name, ok := strings.CutPrefix(t.Name, test+"/"); ok && !strings.Contains(name, "/") {
+			sum += t.Duration
+		}
+	}
+	return sum
+}
+
+// outputOf is what a test and its subtests that did not pass have printed.
+func outputOf(p gtr.Package, test string) []string {
+	var lines []string
+	for _, t := range p.Tests {
+		if t.Name == test || strings.HasPrefix(t.Name, test+"/") && t.Result != gtr.Pass {
+			lines = append(lines, t.Output...)
+		}
+	}
+	return lines
 }
 
 // notHere is how tests begin to say that their tier has no such thing.

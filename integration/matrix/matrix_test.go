@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jstemmer/go-junit-report/v2/parser/gotest"
-
 	"kata-sysctl/integration/tier"
 )
 
@@ -25,6 +23,18 @@ const events = `{"Action":"start","Package":"p"}
 {"Action":"pass","Package":"p","Test":"TestGood/part","Elapsed":0.5}
 {"Action":"output","Package":"p","Test":"TestGood","Output":"--- PASS: TestGood (1.50s)\n"}
 {"Action":"pass","Package":"p","Test":"TestGood","Elapsed":1.5}
+{"Action":"run","Package":"p","Test":"TestParallel"}
+{"Action":"output","Package":"p","Test":"TestParallel","Output":"=== RUN   TestParallel\n"}
+{"Action":"run","Package":"p","Test":"TestParallel/one"}
+{"Action":"output","Package":"p","Test":"TestParallel/one","Output":"=== RUN   TestParallel/one\n"}
+{"Action":"run","Package":"p","Test":"TestParallel/two"}
+{"Action":"output","Package":"p","Test":"TestParallel/two","Output":"=== RUN   TestParallel/two\n"}
+{"Action":"output","Package":"p","Test":"TestParallel","Output":"--- PASS: TestParallel (0.00s)\n"}
+{"Action":"output","Package":"p","Test":"TestParallel/one","Output":"    --- PASS: TestParallel/one (2.00s)\n"}
+{"Action":"pass","Package":"p","Test":"TestParallel/one","Elapsed":2}
+{"Action":"output","Package":"p","Test":"TestParallel/two","Output":"    --- PASS: TestParallel/two (3.00s)\n"}
+{"Action":"pass","Package":"p","Test":"TestParallel/two","Elapsed":3}
+{"Action":"pass","Package":"p","Test":"TestParallel","Elapsed":0}
 {"Action":"run","Package":"p","Test":"TestElsewhere"}
 {"Action":"output","Package":"p","Test":"TestElsewhere","Output":"=== RUN   TestElsewhere\n"}
 {"Action":"output","Package":"p","Test":"TestElsewhere","Output":"    x_test.go:1: not on this tier: QEMU\n"}
@@ -40,6 +50,7 @@ const events = `{"Action":"start","Package":"p"}
 const (
 	badEvents = `{"Action":"run","Package":"p","Test":"TestBad"}
 {"Action":"output","Package":"p","Test":"TestBad","Output":"=== RUN   TestBad\n"}
+{"Action":"output","Package":"p","Test":"TestBad","Output":"    what went wrong\n"}
 {"Action":"output","Package":"p","Test":"TestBad","Output":"--- FAIL: TestBad (0.10s)\n"}
 {"Action":"fail","Package":"p","Test":"TestBad","Elapsed":0.1}
 {"Action":"output","Package":"p","Output":"FAIL\n"}
@@ -58,11 +69,11 @@ const (
 func cellOf(t *testing.T, required bool, events string, runErr error) *cell {
 	t.Helper()
 	c := &cell{tier: tier.HVSock, kernel: "6.1", required: required}
-	report, err := gotest.NewJSONParser().Parse(strings.NewReader(events))
+	o, err := newOutcome([]byte(events), runErr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.add(suite{}, report, runErr)
+	c.add(suite{}, o)
 	return c
 }
 
@@ -76,11 +87,11 @@ func TestStatuses(t *testing.T) {
 		want     string
 		failures int
 	}{
-		{"all is well", false, events + goodEnd, nil, "TestGood:ok 1.5 s TestElsewhere:– TestSkipped:skipped", 0},
-		{"a skip on a required tier", true, events + goodEnd, nil, "TestGood:ok 1.5 s TestElsewhere:– TestSkipped:FAILED", 1},
-		{"a failure", false, events + badEvents, exit, "TestGood:ok 1.5 s TestElsewhere:– TestSkipped:skipped TestBad:FAILED", 1},
-		{"a test that never ended", false, events + hungEvents, exit, "TestGood:ok 1.5 s TestElsewhere:– TestSkipped:skipped TestHung:FAILED", 1},
-		{"a failure of no test", false, events + goodEnd, exit, "TestGood:ok 1.5 s TestElsewhere:– TestSkipped:skipped (the run itself):FAILED", 1},
+		{"all is well", false, events + goodEnd, nil, "TestGood:ok 1.5 s TestParallel:ok 5.0 s TestElsewhere:– TestSkipped:skipped", 0},
+		{"a skip on a required tier", true, events + goodEnd, nil, "TestGood:ok 1.5 s TestParallel:ok 5.0 s TestElsewhere:– TestSkipped:FAILED", 1},
+		{"a failure", false, events + badEvents, exit, "TestGood:ok 1.5 s TestParallel:ok 5.0 s TestElsewhere:– TestSkipped:skipped TestBad:FAILED", 1},
+		{"a test that never ended", false, events + hungEvents, exit, "TestGood:ok 1.5 s TestParallel:ok 5.0 s TestElsewhere:– TestSkipped:skipped TestHung:FAILED (the run itself):FAILED", 2},
+		{"a failure of no test", false, events + goodEnd, exit, "TestGood:ok 1.5 s TestParallel:ok 5.0 s TestElsewhere:– TestSkipped:skipped (the run itself):FAILED", 1},
 		{"nothing ran", false, "", exit, "(the run itself):FAILED", 1},
 	} {
 		c := cellOf(t, test.required, test.events, test.runErr)
@@ -103,10 +114,11 @@ func TestMatrix(t *testing.T) {
 	want := [][]string{
 		{"test", "hvsock 6.1", "hvsock 6.12"},
 		{"TestGood", "ok 1.5 s", "–"},
+		{"TestParallel", "ok 5.0 s", "–"},
 		{"TestElsewhere", "–", "–"},
 		{"TestSkipped", "skipped", "–"},
 		{"TestBad", "–", "FAILED"},
-		{"all", "1 ok, 3 s", "0 ok, 4 s"},
+		{"all", "2 ok, 3 s", "0 ok, 4 s"},
 	}
 	got := m.rows()
 	if !slices.EqualFunc(got[:1], want[:1], slices.Equal) || len(got) != len(want) {
@@ -122,7 +134,7 @@ func TestMatrix(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, words := range map[string][]string{
-		"matrix.md": {"| TestGood | ok 1.5 s | – |", "1 failures"},
+		"matrix.md": {"| TestGood | ok 1.5 s | – |", "1 failure"},
 		"junit.xml": {`name="TestGood"`, `name="TestBad"`, "<failure", "<skipped"},
 	} {
 		text, err := os.ReadFile(filepath.Join(dir, name))
@@ -134,6 +146,25 @@ func TestMatrix(t *testing.T) {
 				t.Errorf("%s has no %s:\n%s", name, word, text)
 			}
 		}
+	}
+}
+
+// What failed stands below the table, with its reason, and so does what goes wrong behind the last test.
+func TestFailuresArePrinted(t *testing.T) {
+	const machine = `{"Action":"output","Package":"p","Output":"--- FAIL: the machine\n"}` + "\n"
+	c := cellOf(t, false, events+badEvents+machine, errors.New("exit status 1"))
+	var text strings.Builder
+	if err := newMatrix([]*cell{c}, time.Second).print(&text); err != nil {
+		t.Fatal(err)
+	}
+	_, below, _ := strings.Cut(text.String(), "\nall ")
+	for _, want := range []string{"hvsock 6.1: TestBad: FAILED\n", "    what went wrong\n", "hvsock 6.1: (the run itself): FAILED\n", "    --- FAIL: the machine\n", "; 2 failures\n"} {
+		if !strings.Contains(below, want) {
+			t.Errorf("no %q below the table in:\n%s", want, text.String())
+		}
+	}
+	if strings.Contains(below, "TestGood") {
+		t.Errorf("what passed is told of, too:\n%s", below)
 	}
 }
 

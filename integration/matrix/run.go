@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "matrix:", err)
 		return 1
 	case failures > 0:
-		fmt.Fprintf(stderr, "matrix: %d failures; the logs are in %s\n", failures, o.out)
+		fmt.Fprintf(stderr, "matrix: %s; the logs are in %s\n", count(failures, "failure"), o.out)
 		return 1
 	}
 	return 0
@@ -108,6 +109,7 @@ func (o options) cells() ([]*cell, error) {
 			}
 		}
 	}
+	slices.SortStableFunc(cells, func(a, b *cell) int { return cmp.Compare(b.weight(), a.weight()) })
 	if len(cells) == 0 {
 		return nil, errors.New("there is nothing to run: -tiers is empty")
 	}

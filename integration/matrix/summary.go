@@ -49,6 +49,18 @@ func (m *matrix) failures() int {
 	return n
 }
 
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
+// sum is the last line.
+func (m *matrix) sum() string {
+	return fmt.Sprintf("all of it took %.0f s; %s", m.took.Seconds(), count(m.failures(), "failure"))
+}
+
 // field is what stands in the matrix for a test in a cell.
 func (c *cell) field(test string) string {
 	for _, r := range c.results {
@@ -105,8 +117,33 @@ func (m *matrix) print(out io.Writer) error {
 	for _, c := range m.cells {
 		fmt.Fprintf(out, "%-12s %s\n", c.name(), c.guest)
 	}
-	_, err := fmt.Fprintf(out, "all of it took %.0f s; %d failures\n", m.took.Seconds(), m.failures())
+	m.printFailures(out)
+	_, err := fmt.Fprintln(out, m.sum())
 	return err
+}
+
+// failureLines is how much of a failure is shown: its end, where the reason is. The files have all of it.
+const failureLines = 30
+
+// printFailures prints what tests said that failed.
+func (m *matrix) printFailures(out io.Writer) {
+	for _, c := range m.cells {
+		for _, r := range c.results {
+			if r.status != failed {
+				continue
+			}
+			fmt.Fprintf(out, "\n%s: %s: %s\n", c.name(), r.name, c.field(r.name))
+			lines := r.output
+			if hidden := len(lines) - failureLines; hidden > 0 {
+				fmt.Fprintf(out, "    (%s before)\n", count(hidden, "line"))
+				lines = lines[hidden:]
+			}
+			for _, line := range lines {
+				fmt.Fprintln(out, "   ", line)
+			}
+		}
+	}
+	fmt.Fprintln(out)
 }
 
 // markdown is the matrix for a page.
@@ -122,7 +159,7 @@ func (m *matrix) markdown() string {
 	for _, c := range m.cells {
 		fmt.Fprintf(&text, "- %s: %s\n", c.name(), c.guest)
 	}
-	fmt.Fprintf(&text, "\nAll of it took %.0f s; %d failures.\n", m.took.Seconds(), m.failures())
+	fmt.Fprintf(&text, "\n%s\n", m.sum())
 	return text.String()
 }
 

@@ -104,11 +104,36 @@ func TestBoot(t *testing.T) {
 	t.Run("containers", func(t *testing.T) { testContainers(ctx, t, machine.Guest) })
 	t.Run("shared container", func(t *testing.T) { testSharedContainer(ctx, t, machine.Guest) })
 	t.Run("interface with a dot", func(t *testing.T) { testDottedInterface(ctx, t, machine.Guest) })
+	t.Run("impatient callers", func(t *testing.T) { testImpatientCallers(ctx, t, machine.Guest) })
 	t.Run("power off", func(t *testing.T) {
 		if err := machine.PowerOff(ctx); err != nil {
 			t.Fatal(err)
 		}
 	})
+}
+
+// testImpatientCallers has dials give up at every moment of a handshake, before others that don't.
+func testImpatientCallers(ctx context.Context, t *testing.T, guest vm.Guest) {
+	givenUp := 0
+	for i := range 100 {
+		short, cancel := context.WithTimeout(ctx, time.Duration(i*i)*time.Microsecond) // up to 10 ms: a handshake takes 0.3
+		conn, err := guest.Dial(short, guestctl.Port)
+		cancel()
+		if err != nil {
+			givenUp++
+			continue
+		}
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("%d of 100 gave up", givenUp)
+	if givenUp < 5 {
+		t.Error("hardly any handshake was given up half way: choose shorter times")
+	}
+	if _, err := guest.Run(ctx, "true"); err != nil {
+		t.Errorf("after them: %v", err)
+	}
 }
 
 func TestMonitor(t *testing.T) {

@@ -12,12 +12,15 @@ import (
 )
 
 // BuildGuest builds the test guest around an agent, in dir, with the real guestimage, and returns the configuration that
-// boots it. It runs the go command, so the working directory has to be in this module.
-func BuildGuest(ctx context.Context, set *assets.Set, agent, dir string) (Config, error) {
+// boots it. The guest has the other programs, too, which have to be static. It runs the go command, so the working directory has to be in this module.
+func BuildGuest(ctx context.Context, set *assets.Set, agent, dir string, programs ...string) (Config, error) {
 	image := filepath.Join(dir, "guest-"+set.Series+".cpio")
 	args := []string{"--agent", agent, "--runc", set.Runc}
 	for _, root := range set.LibraryRoots {
 		args = append(args, "--library-root", root)
+	}
+	for _, program := range programs {
+		args = append(args, "--program", program)
 	}
 	if err := buildImage(ctx, "test-guest", set.Modules, set.Busybox, image, args); err != nil {
 		return Config{}, fmt.Errorf("build guest: %w", err)

@@ -18,14 +18,17 @@ type log struct {
 
 // describe adds to a boot error what is lost when the VM goes.
 func describe(err error, argv []string, logs ...log) error {
-	var report strings.Builder
+	return fmt.Errorf("%w\n--- command line:\n%s", withLogs(err, logs...), shellQuote(argv))
+}
+
+// withLogs adds the end of each log that says anything.
+func withLogs(err error, logs ...log) error {
 	for _, l := range logs {
 		if text := tail(l.text); len(text) > 0 {
-			fmt.Fprintf(&report, "\n--- %s, last lines:\n%s", l.what, text)
+			err = fmt.Errorf("%w\n--- %s, last lines:\n%s", err, l.what, text)
 		}
 	}
-	fmt.Fprintf(&report, "\n--- command line:\n%s", shellQuote(argv))
-	return fmt.Errorf("%w%s", err, report.String())
+	return err
 }
 
 // logged reads a log; a part that was not started has none.

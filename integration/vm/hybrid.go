@@ -10,8 +10,7 @@ import (
 )
 
 const (
-	// handshakeTimeout bounds one attempt. A guest that listens answers, though it may be busy; vhost-device-vsock 0.3.0 may serve
-	// nobody any more after a client that did not wait for the answer.
+	// handshakeTimeout bounds one attempt. A guest that listens answers, though it may be busy.
 	handshakeTimeout = 15 * time.Second
 	// redialPause is between attempts, which fail at once while nobody listens.
 	redialPause = 25 * time.Millisecond
@@ -34,7 +33,8 @@ func redial(ctx context.Context, port uint32, connect func(context.Context) (net
 	}
 }
 
-// connectHybrid makes one attempt behind a hybrid vsock socket.
+// connectHybrid makes one attempt behind a hybrid vsock socket. The caller's patience is not the connection's: vhost-device-vsock 0.3.0 serves
+// nobody any more when it has an answer and nobody to give it to. One that comes too late is still taken.
 func connectHybrid(ctx context.Context, path string, port uint32) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
@@ -42,12 +42,21 @@ func connectHybrid(ctx context.Context, path string, port uint32) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	deadline, _ := ctx.Deadline()
-	err = errors.Join(conn.SetDeadline(deadline), handshake(conn, port), conn.SetDeadline(time.Time{}))
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+	answered := make(chan error, 1)
+	go func() { answered <- handshake(conn, port) }()
+	select {
+	case err := <-answered:
+		if err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		return conn, nil
+	case <-ctx.Done():
+		go func() {
+			<-answered // or the backend's end
+			_ = conn.Close()
+		}()
+		return nil, fmt.Errorf("wait for the reply to CONNECT: %w", context.Cause(ctx))
 	}
-	return conn, nil
 }
 
 func handshake(conn net.Conn, port uint32) error {

@@ -70,6 +70,56 @@ func TestDialGivesUpWithTheContext(t *testing.T) {
 	}
 }
 
+// TestDialWaitsBehindItsCallersBack has an answer come when the caller has given up: there has to be somebody to take it.
+func TestDialWaitsBehindItsCallersBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sock")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	givenUp := make(chan error, 1)
+	go func() {
+		_, err := dial(ctx, path)
+		givenUp <- err
+	}()
+	conn, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fromCaller := bufio.NewReader(conn)
+	if line, err := fromCaller.ReadString('\n'); err != nil || line != "CONNECT 10777\n" {
+		t.Fatalf("backend read %q, %v", line, err)
+	}
+	cancel()
+	if err := <-givenUp; !errors.Is(err, context.Canceled) {
+		t.Errorf("dial: %v; want the cancellation", err)
+	}
+	if _, err := io.WriteString(conn, "OK 7\n"); err != nil {
+		t.Errorf("answer: %v", err)
+	}
+	if rest, err := io.ReadAll(fromCaller); err != nil || len(rest) > 0 {
+		t.Errorf("after the answer: %q, %v; want the end of the connection", rest, err)
+	}
+}
+
+func TestDialErrorHasTheBackendsLog(t *testing.T) {
+	f, err := newFiles(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.backend(), []byte("thread 'vring_worker' panicked\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v := &VM{files: f, qemu: &process{done: make(chan struct{})}}
+	close(v.qemu.done)
+	if _, err := v.dial(t.Context(), AgentPort); !errors.Is(err, errStopped) || !strings.Contains(err.Error(), "'vring_worker' panicked") {
+		t.Errorf("dial: %v; want that the VM has stopped, and the log", err)
+	}
+}
+
 func TestSocketPathTooLong(t *testing.T) {
 	parent := filepath.Join(t.TempDir(), strings.Repeat("x", maxSocketPath))
 	if _, err := newFiles(parent); err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -15,9 +16,14 @@ type Node struct {
 	cids map[uint32]bool // of running sandboxes
 }
 
+// periodicTick has the kernel's timer interrupt come again and again. One that is asked for once is lost now and then by QEMU's emulation while
+// a nested guest runs, and with it all that waits in the node, until something else wakes it.
+const periodicTick = "nohz=off highres=off"
+
 // BootNode boots a node made by BuildNode. On a machine with KVM, that has to be able to nest.
 func BootNode(ctx context.Context, config Config) (*Node, error) {
 	config.Nested, config.WithoutAgent = true, true
+	config.Append = strings.TrimSpace(periodicTick + " " + config.Append)
 	machine, err := Boot(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("boot node: %w", err)

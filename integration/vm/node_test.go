@@ -29,7 +29,7 @@ func TestBootNode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	start := time.Now()
 	node, err := vm.BootNode(ctx, config)
@@ -47,6 +47,9 @@ func TestBootNode(t *testing.T) {
 	t.Logf("guest and agent answer after another %v", time.Since(start).Round(time.Millisecond))
 	closeLater(t, sandbox)
 
+	if timers, err := node.Run(ctx, "cat", "/proc/timer_list"); err != nil || !strings.Contains(timers, "tick_handle_periodic") {
+		t.Errorf("the node's timer is not periodic: %v\n%s", err, timers)
+	}
 	t.Run("KVM", func(t *testing.T) { testKVM(ctx, t, node, sandbox) })
 	t.Run("hostclient", func(t *testing.T) { testHostclient(ctx, t, node, sandbox) })
 	t.Run("control", func(t *testing.T) { testControl(ctx, t, sandbox) })

@@ -165,8 +165,8 @@ func (v *VM) startBackend(ctx context.Context, command []string) (err error) {
 // listening is what the guest's init prints when its control port is open.
 var listening = fmt.Appendf(nil, "testguest: control on port %d", guestctl.Port)
 
-// awaitGuest waits until the guest says that it listens. Dialling before that works as a rule, but vhost-device-vsock 0.3.0 now and
-// then serves nobody any more after a connection that came and went while the guest did not answer.
+// awaitGuest waits until the guest says that it listens. That tells one boot from the next, and keeps calls from a guest that can't answer
+// them yet.
 func (v *VM) awaitGuest(ctx context.Context) error {
 	for {
 		console, err := os.ReadFile(v.files.console())
@@ -244,12 +244,16 @@ func (v *VM) dial(ctx context.Context, port uint32) (net.Conn, error) {
 		case <-ctx.Done():
 		}
 	}()
-	return redial(ctx, port, func(ctx context.Context) (net.Conn, error) {
+	conn, err := redial(ctx, port, func(ctx context.Context) (net.Conn, error) {
 		if v.cid != 0 {
 			return vsock.Dial(v.cid, port, nil)
 		}
 		return connectHybrid(ctx, v.files.hybrid(), port)
 	})
+	if err != nil {
+		return nil, withLogs(err, logged("vhost-device-vsock", v.files.backend())) // which says little unless a thread of it has failed
+	}
+	return conn, nil
 }
 
 // stopped implements host.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"kata-sysctl/agent/internal/container"
 	"kata-sysctl/agent/internal/journal"
@@ -22,13 +23,14 @@ type Applier struct {
 	Containers *container.Resolver
 	Journal    *journal.Journal
 
+	boot *sync.Mutex    // held by who writes the boot values
 	turn chan struct{}  // holds a token while a batch is at work
 	buf  procsys.Buffer // of the batch at work
 }
 
 // New returns an Applier made of the parts.
 func New(a Applier) *Applier {
-	a.turn = make(chan struct{}, 1)
+	a.turn, a.boot = make(chan struct{}, 1), new(sync.Mutex)
 	return &a
 }
 

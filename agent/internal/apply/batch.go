@@ -25,9 +25,10 @@ type batch struct {
 type entry struct {
 	Outcome
 	key   sysctl.Key
-	facts *sysctl.Facts
+	facts sysctl.Facts
 	value string // requested, without surrounding blanks
 	typ   sysctl.Type
+	words string // what the key takes, as the key that lists it says
 
 	file   procsys.File
 	opened bool

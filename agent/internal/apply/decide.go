@@ -45,7 +45,7 @@ func (b *batch) open(context.Context) error {
 
 func (e *entry) open(tree *procsys.Tree, buf *procsys.Buffer) {
 	access := procsys.ReadWrite
-	if e.facts.ReadActs {
+	if e.facts.ReadActs() {
 		access = procsys.Write
 	}
 	var err error
@@ -70,9 +70,10 @@ func (e *entry) open(tree *procsys.Tree, buf *procsys.Buffer) {
 	if !e.opened {
 		return
 	}
-	e.oneWay = e.facts.OneWay
+	e.oneWay = e.facts.OneWayFor(e.value)
 	if access == procsys.Write {
-		e.typ = sysctl.Type{Kind: sysctl.KindTrigger}
+		e.typ = e.facts.Type("")
+		e.typ.Trigger = true
 		if e.oneWay == "" {
 			e.oneWay = "it is write-only, so that its value can't be read and put back"
 		}
@@ -81,13 +82,49 @@ func (e *entry) open(tree *procsys.Tree, buf *procsys.Buffer) {
 	value, err := e.file.Read(buf)
 	if err != nil {
 		e.oneWay = "its value can't be read and put back: " + err.Error()
+		e.typ = e.facts.Type("")
 		return
 	}
 	e.old = string(value)
 	e.Before = &e.old
+	e.typ = e.facts.Type(e.old)
+	e.list(tree, buf)
+	if value, why, ok := e.facts.Unset(); ok && e.oneWay == "" && value == sysctl.Canonical(e.old) && len(sysctl.Moves(e.key)) == 0 {
+		e.oneWay = fmt.Sprintf("the kernel shows %s, and does not take it back: %s", value, why)
+	}
 	if e.oneWay == "" && !sysctl.CanWriteBack(e.old) {
 		e.oneWay = "its value can't be written back: it is too long or has line breaks"
 	}
+}
+
+// list reads the words that the key takes from the key that lists them, in the same namespaces. Where the kernel can load a module
+// for a word that is not among them, it alone can tell.
+func (e *entry) list(tree *procsys.Tree, buf *procsys.Buffer) {
+	lister, ok := e.typ.Lister()
+	if !ok {
+		return
+	}
+	var err error
+	if e.words, err = readText(tree, lister, buf); err != nil {
+		return
+	}
+	if program, _ := readText(tree, modprobe, buf); program == "" || !e.facts.Autoload() {
+		e.typ = e.typ.With(e.words)
+	}
+}
+
+// modprobe names the program with which the kernel loads modules; a kernel that can't has no such key, or none in it
+// (kernel/module/kmod.c, __request_module).
+var modprobe = sysctl.KeyOfPath("kernel/modprobe")
+
+func readText(tree *procsys.Tree, k sysctl.Key, buf *procsys.Buffer) (string, error) {
+	f, err := tree.Open(k, procsys.Read)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	value, err := f.Read(buf)
+	return string(value), err
 }
 
 func (e *entry) writeOnly(tree *procsys.Tree) bool {
@@ -97,32 +134,43 @@ func (e *entry) writeOnly(tree *procsys.Tree) bool {
 
 // readOnly reads the value of a key that can't be written, to show it.
 func (e *entry) readOnly(tree *procsys.Tree, buf *procsys.Buffer) {
-	f, err := tree.Open(e.key, procsys.Read)
-	if err != nil {
-		return
-	}
-	if value, err := f.Read(buf); err == nil {
-		e.old = string(value)
+	var err error
+	if e.old, err = readText(tree, e.key, buf); err == nil {
 		e.Before, e.After = &e.old, &e.old
 	}
-	f.Close()
 }
 
 // validate checks each value against the type of its key, and that what can't be undone was allowed.
 func (b *batch) validate(context.Context) error {
 	for _, e := range b.good() {
-		if e.typ.Kind != sysctl.KindTrigger {
-			e.typ = e.facts.Type(e.old)
-		}
-		if err := e.typ.Validate(e.value); err != nil {
+		unchanged := !b.req.Force && e.isEqual(e.old)
+		if err := e.check(unchanged); err != nil {
 			e.reject(Invalid, err.Error())
 			continue
 		}
-		if e.oneWay != "" && !b.req.BestEffort && !b.req.AllowOneWay {
-			e.reject(Invalid, "can't be part of an atomic batch: "+e.oneWay+"; allow one-way keys to write it last, or ask for best effort")
+		if !unchanged && !b.admits(e) {
+			e.reject(Invalid, "can't be part of an atomic batch: "+e.oneWay+toAllow)
 		}
 	}
 	return nil
+}
+
+// toAllow is what to do about a key that a batch does not admit.
+const toAllow = "; allow one-way keys to write it last, or ask for best effort"
+
+// admits reports whether the entry may be written: one that can't be undone has to be allowed.
+func (b *batch) admits(e *entry) bool { return e.oneWay == "" || b.req.BestEffort || b.req.AllowOneWay }
+
+// check checks the value against the type of its key, and against what the catalog knows of the kernel beyond it. The value that the
+// key has may be one that the kernel shows, and does not take: it is fine if it is not to be written.
+func (e *entry) check(unchanged bool) error {
+	if value, why, ok := e.facts.Unset(); ok && value == sysctl.Canonical(e.value) {
+		if unchanged {
+			return nil
+		}
+		return fmt.Errorf("the kernel shows %s, and does not take it: %s", value, why)
+	}
+	return e.typ.Validate(e.value)
 }
 
 // admit ends a batch that may not be written: an atomic one with a bad setting, a dry run, one whose caller has gone.
@@ -177,5 +225,5 @@ func (b *batch) refusal(bad int) error {
 
 // isEqual reports whether the kernel's text is the requested value.
 func (e *entry) isEqual(kernel string) bool {
-	return e.typ.Kind != sysctl.KindTrigger && e.Before != nil && e.typ.Equal(e.value, kernel)
+	return !e.typ.Trigger && e.Before != nil && e.typ.Equal(e.value, kernel)
 }

@@ -16,6 +16,7 @@ type Reading struct {
 	Scope     sysctl.Scope
 	Namespace string
 	Value     *string // nil: not read, and Reason says why
+	Fresh     *string // see addFresh; nil: not asked for, or there is none
 	Writable  bool
 	Reason    string
 }
@@ -99,7 +100,7 @@ func (r *Reading) read(tree *procsys.Tree, k sysctl.Key, buf *procsys.Buffer) {
 	case !attr.Readable():
 		r.Reason = "the key is write-only"
 		return
-	case sysctl.FactsOf(k).ReadActs:
+	case sysctl.FactsOf(k).ReadActs():
 		r.Reason = "reading the key has an effect, so it is not read"
 		return
 	}

@@ -13,8 +13,9 @@ import (
 )
 
 // List reads every key that matches one of the patterns, or all if there is none, in the order of their paths: the target's
-// own keys, and those of the VM, which are where a Set for the target would write them.
-func (a *Applier) List(ctx context.Context, containerID string, globs []string) ([]Reading, error) {
+// own keys, and those of the VM, which are where a Set for the target would write them. With fresh, readings have what fresh
+// namespaces have, too.
+func (a *Applier) List(ctx context.Context, containerID string, globs []string, fresh bool) ([]Reading, error) {
 	patterns := make([]sysctl.Pattern, len(globs))
 	for i, glob := range globs {
 		var err error
@@ -48,6 +49,11 @@ func (a *Applier) List(ctx context.Context, containerID string, globs []string) 
 	readings := make([]Reading, len(l.found))
 	for i := range l.found {
 		readings[i] = l.found[i].Reading
+	}
+	if fresh {
+		if err := a.addFresh(readings); err != nil {
+			return nil, err
+		}
 	}
 	return readings, nil
 }

@@ -97,11 +97,11 @@ func TestValuesThatCantBeWrittenBack(t *testing.T) {
 // A key that turns out to be one-way when it is opened goes last like the known ones.
 func TestUnreadableKeyGoesLast(t *testing.T) {
 	g := newGuest(t)
-	req := request("net.ipv6.conf.lo.stable_secret=2001:db8::1", "net.ipv4.tcp_rmem=4097 8193 -1")
+	req := request("net.ipv6.conf.lo.stable_secret=2001:db8::1", "kernel.sem=111 222 33 99999999")
 	req.AllowOneWay = true
 	g.mustFail(t, req, apply.KindRolledBack, apply.NotAttempted, apply.Failed)
 	// Of two that can't be undone the second may fail when the first is done: that is no "everything was put back".
-	req = request("net.ipv4.route.flush=1", "net.ipv6.conf.lo.stable_secret=nonsense")
+	req = request("net.ipv4.route.flush=1", "net.ipv6.conf.all.stable_secret=2001:db8::1")
 	req.AllowOneWay = true
 	outcomes, failed := g.set(t, req)
 	if failed == nil || failed.Kind != apply.KindRollbackFailed || !strings.Contains(failed.Error(), "can't be undone") {
@@ -117,7 +117,7 @@ func TestFamiliesArePutBack(t *testing.T) {
 	g.c1.Run(t, "ip", "link", "set", "eth0", "up")
 	g.must(t, request("net.ipv6.conf.eth0.addr_gen_mode=1", "net.ipv4.neigh.eth0.retrans_time_ms=2000"), apply.Applied, apply.Applied)
 	for _, setting := range []string{"net.ipv6.conf.all.addr_gen_mode=1", "net.ipv4.neigh.eth0.retrans_time=300"} {
-		g.mustFail(t, request(setting, "net.ipv4.tcp_rmem=4097 8193 -1"), apply.KindRolledBack, apply.RolledBack, apply.Failed)
+		g.mustFail(t, request(setting, "kernel.sem=111 222 33 99999999"), apply.KindRolledBack, apply.RolledBack, apply.Failed)
 		expect(t, g.c1, "net/ipv6/conf/eth0/addr_gen_mode", "1")
 		expect(t, g.c1, "net/ipv4/neigh/eth0/retrans_time_ms", "2000")
 	}
@@ -133,7 +133,7 @@ func TestLossesAreSaid(t *testing.T) {
 	if len(outcomes[1].Notes) != 0 {
 		t.Errorf("it was not written, and yet: %q", outcomes[1].Notes)
 	}
-	req := request("net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.lo.stable_secret=nonsense")
+	req := request("net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.all.stable_secret=2001:db8::1")
 	req.AllowOneWay = true
 	outcomes = g.mustFail(t, req, apply.KindRolledBack, apply.RolledBack, apply.Failed)
 	if notes := strings.Join(outcomes[0].Notes, ";"); strings.Count(notes, "removes the IPv6 addresses") != 1 {

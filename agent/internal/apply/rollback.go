@@ -94,7 +94,7 @@ func (e *entry) restore(buf *procsys.Buffer) {
 	if e.Status == Applied {
 		e.reject(RolledBack, "put back because another setting of the batch failed")
 	}
-	if note := "what it may have destroyed is not put back: " + e.facts.Loses; e.wrote && e.facts.Loses != "" && !slices.Contains(e.Notes, note) {
+	if note := "what it may have destroyed is not put back: " + e.facts.Loses(); e.wrote && e.facts.Loses() != "" && !slices.Contains(e.Notes, note) {
 		e.Notes = append(e.Notes, note)
 	}
 }
@@ -108,7 +108,7 @@ func (e *entry) putBack(buf *procsys.Buffer) (string, error) {
 	if err != nil || string(now) == e.old {
 		return e.old, err
 	}
-	if err := e.file.Write(buf, e.old); err != nil {
+	if err := e.file.Write(buf, e.old); err != nil && !errors.Is(err, procsys.ErrShortWrite) {
 		return "", err
 	}
 	if now, err = e.file.Read(buf); err != nil {

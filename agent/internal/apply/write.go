@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"kata-sysctl/agent/internal/procsys"
 	"kata-sysctl/agent/internal/sysctl"
 )
@@ -14,6 +16,11 @@ import (
 // unless the batch is best effort. Once it has begun, it does not look at the context: a batch is never left half done.
 func (b *batch) write(context.Context) error {
 	b.order = ranked(b.good())
+	if slices.ContainsFunc(b.order, func(e *entry) bool { return !e.Scope.PerNamespace() }) {
+		if err := b.a.noteBoot(); err != nil {
+			return err
+		}
+	}
 	if err := b.watch(); err != nil {
 		return err
 	}
@@ -23,10 +30,16 @@ func (b *batch) write(context.Context) error {
 	wrote := false
 	err := b.enter(b.order, func(e *entry) bool {
 		// A value that was equal may have been moved by a write before this one: look again.
-		if !b.req.Force && e.isEqual(e.old) && (!wrote || e.stillEqual(&b.a.buf)) {
-			e.Status = Unchanged
-			e.After = e.Before
-			return true
+		if !b.req.Force && e.isEqual(e.old) {
+			if !wrote || e.stillEqual(&b.a.buf) {
+				e.Status = Unchanged
+				e.After = e.Before
+				return true
+			}
+			if !b.admits(e) { // it was let in because it would not be written
+				e.reject(Failed, "its value has just changed, and writing it can't be undone: "+e.oneWay+toAllow)
+				return false
+			}
 		}
 		wrote = true
 		e.write(&b.a.buf, b.req.AcceptKernelValue)
@@ -66,11 +79,14 @@ func (e *entry) stillEqual(buf *procsys.Buffer) bool {
 	return err == nil && e.isEqual(string(now))
 }
 
-// write writes one value and reads it back.
+// write writes one value and reads it back. That decides: for keys such as net.ipv6.conf.all.forwarding older kernels, 6.1 for one, take
+// all of the value and return 1 (net/ipv6/addrconf.c, addrconf_fixup_forwarding), which looks like one byte taken.
 func (e *entry) write(buf *procsys.Buffer, acceptKernelValue bool) {
 	e.wrote = true
-	if err := e.file.Write(buf, e.value); err != nil {
-		e.reject(Failed, refusedReason(err))
+	wrote := e.file.Write(buf, e.value)
+	short := errors.Is(wrote, procsys.ErrShortWrite)
+	if wrote != nil && (!short || e.Before == nil) {
+		e.reject(Failed, e.refusedReason(wrote))
 		return
 	}
 	if e.Before == nil {
@@ -91,6 +107,10 @@ func (e *entry) write(buf *procsys.Buffer, acceptKernelValue bool) {
 	after := string(read)
 	e.After = &after
 	if !e.isEqual(after) {
+		if short {
+			e.reject(Failed, e.refusedReason(wrote))
+			return
+		}
 		reason := fmt.Sprintf("the kernel made %s of it", sysctl.Quote(after))
 		if !acceptKernelValue {
 			reason += "; to keep what the kernel makes of a value, accept kernel values"
@@ -99,8 +119,8 @@ func (e *entry) write(buf *procsys.Buffer, acceptKernelValue bool) {
 		return
 	}
 	e.Status = Applied
-	if e.typ.Slack > 0 {
-		e.Notes = append(e.Notes, "the kernel rounds it to its clock ticks: "+after)
+	if rounding := e.typ.Rounding(); rounding != "" {
+		e.Notes = append(e.Notes, rounding+": "+after)
 	}
 }
 
@@ -108,9 +128,18 @@ func (e *entry) failed(acceptKernelValue bool) bool {
 	return e.Status == Failed || e.Status == Mismatch && !acceptKernelValue
 }
 
-func refusedReason(err error) string {
+// errNotSupported is ENOTSUPP (include/linux/errno.h), which user space is not meant to see, and has no name for.
+const errNotSupported = unix.Errno(524)
+
+func (e *entry) refusedReason(err error) string {
+	if e.facts.Autoload() && errors.Is(err, unix.ENOENT) {
+		return sysctl.Unavailable(e.value, e.words) + ", and the kernel found no module for it"
+	}
 	if errors.Is(err, procsys.ErrShortWrite) {
 		return "the kernel took the head of the value and ignored the rest (" + err.Error() + ")"
+	}
+	if errors.Is(err, errNotSupported) {
+		return "this machine has nothing that the kernel could do it with (ENOTSUPP)"
 	}
 	return "the kernel refused the value (" + err.Error() + ")"
 }

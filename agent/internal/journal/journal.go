@@ -33,15 +33,15 @@ type Journal struct {
 // Open returns the journal in dir, which is created with mode 0700. It is an error if another process has it.
 func Open(dir string) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("undo log: %w", err)
+		return nil, fmt.Errorf("journal: %w", err)
 	}
 	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("undo log: %w", err)
+		return nil, fmt.Errorf("journal: %w", err)
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		lock.Close()
-		return nil, fmt.Errorf("undo log: %s is locked: does another agent run? %w", lock.Name(), err)
+		return nil, fmt.Errorf("journal: %s is locked: does another agent run? %w", lock.Name(), err)
 	}
 	return &Journal{path: filepath.Join(dir, "undo"), lock: lock}, nil
 }
@@ -55,7 +55,17 @@ const header = "kata-sysctl undo log 1"
 
 // Begin records a batch before its first write. A reader sees the whole log or none.
 func (j *Journal) Begin(container string, records iter.Seq[Record]) error {
-	data := append(append(append(j.buf[:0], header+"\n"...), container...), '\n')
+	var err error
+	if j.buf, err = store(j.buf[:0], j.path, container, records); err != nil {
+		return err
+	}
+	j.open = true
+	return nil
+}
+
+// store puts a file in place that has the records. It takes room to use, and returns what it has used.
+func store(data []byte, path, container string, records iter.Seq[Record]) ([]byte, error) {
+	data = append(append(append(data, header+"\n"...), container...), '\n')
 	for r := range records {
 		data = append(data, r.Key.Path()...)
 		data = append(append(data, '\t'), r.Scope.String()...)
@@ -63,16 +73,14 @@ func (j *Journal) Begin(container string, records iter.Seq[Record]) error {
 		data = strconv.AppendQuote(append(data, '\t'), r.Old)
 		data = append(data, '\n')
 	}
-	j.buf = data
-	temp := j.path + ".new"
+	temp := path + ".new"
 	if err := os.WriteFile(temp, data, 0o600); err != nil {
-		return fmt.Errorf("undo log: %w", err)
+		return data, fmt.Errorf("journal: %w", err)
 	}
-	if err := os.Rename(temp, j.path); err != nil {
-		return fmt.Errorf("undo log: %w", err)
+	if err := os.Rename(temp, path); err != nil {
+		return data, fmt.Errorf("journal: %w", err)
 	}
-	j.open = true
-	return nil
+	return data, nil
 }
 
 // End forgets the batch: it is done, or put back.
@@ -81,7 +89,7 @@ func (j *Journal) End() error {
 		return nil
 	}
 	if err := os.Remove(j.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("undo log: %w", err)
+		return fmt.Errorf("journal: %w", err)
 	}
 	j.open = false
 	return nil
@@ -95,33 +103,39 @@ func (j *Journal) SetAside() error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return fmt.Errorf("undo log: %w", err)
+		return fmt.Errorf("journal: %w", err)
 	}
 	j.open = false
-	return fmt.Errorf("undo log: kept as %s", aside)
+	return fmt.Errorf("journal: kept as %s", aside)
 }
 
 // Pending returns the batch that an earlier agent did not end; no records if there is none.
 func (j *Journal) Pending() (container string, records []Record, err error) {
-	data, err := os.ReadFile(j.path)
+	container, records, err = load(j.path)
+	j.open = len(records) > 0
+	return container, records, err
+}
+
+// load returns what store has put into a file; nothing if there is none.
+func load(path string) (container string, records []Record, err error) {
+	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil, nil
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("undo log: %w", err)
+		return "", nil, fmt.Errorf("journal: %w", err)
 	}
 	lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
 	if len(lines) < 2 || lines[0] != header {
-		return "", nil, fmt.Errorf("undo log %s: not in the format of this agent", j.path)
+		return "", nil, fmt.Errorf("journal %s: not in the format of this agent", path)
 	}
 	for _, line := range lines[2:] {
 		r, err := parseRecord(line)
 		if err != nil {
-			return "", nil, fmt.Errorf("undo log %s: line %q: %w", j.path, line, err)
+			return "", nil, fmt.Errorf("journal %s: line %q: %w", path, line, err)
 		}
 		records = append(records, r)
 	}
-	j.open = true
 	return lines[1], records, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -48,13 +49,10 @@ func MeasureChild(ctx context.Context, m *Map, tree *procsys.Tree, argv []string
 		all = append(all, held{path, file, attr})
 		request.WriteString(path + "\n")
 	}
-	measured := &Map{scopes: make(map[string]sysctl.Scope, len(m.scopes))}
-	for path, scope := range m.scopes {
-		measured.scopes[path] = scope
-	}
+	measured := &Map{findings: maps.Clone(m.findings)}
 	for _, path := range unmeasurable {
-		if _, ok := measured.scopes[path]; ok {
-			measured.scopes[path] = sysctl.ScopePID
+		if _, ok := measured.findings[path]; ok {
+			measured.findings[path] = Finding{sysctl.ScopePID, Source}
 		}
 	}
 	for _, kind := range []struct {
@@ -73,7 +71,7 @@ func MeasureChild(ctx context.Context, m *Map, tree *procsys.Tree, argv []string
 		}
 		for i, h := range all {
 			if inos[i] != 0 && inos[i] != h.attr.Ino {
-				measured.scopes[h.path] = kind.scope
+				measured.findings[h.path] = Finding{kind.scope, OwnEntry}
 			}
 		}
 	}

@@ -8,5 +8,7 @@
 // given to a fresh UTS namespace. USER and PID namespaces can't be entered by a thread, so a short-lived child process looks
 // from inside fresh ones.
 //
-// Nothing is ever written to /proc/sys to find out.
+// Nothing is ever written to /proc/sys to find out: a key that turned out to be the whole VM's would have been changed. The second
+// opinion is that of the tests, which write each key in one namespace and look in another and at home: TestSecondOpinion here, and
+// TestNamespacedScopesAreTrue of integration in a VM of each kernel. What they find goes into the catalog as SharedAnyway.
 package kernelmap

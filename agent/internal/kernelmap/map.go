@@ -8,21 +8,27 @@ import (
 	"kata-sysctl/agent/internal/sysctl"
 )
 
-// A Map holds the scope of every key that the namespaces of the agent or fresh ones show. It does not change.
+// A Map holds the scope of every key that the namespaces of the agent or fresh ones show, and why. It does not change.
 type Map struct {
-	scopes map[string]sysctl.Scope // by path
+	findings map[string]Finding // by path
 }
 
-// Lookup returns the scope of a key. A key of an interface that came after the measurement has the scope of the same key
-// of the loopback interface, which every network namespace has.
+// Lookup returns the scope of a key.
 func (m *Map) Lookup(k sysctl.Key) (sysctl.Scope, bool) {
-	if scope, ok := m.scopes[k.Path()]; ok {
-		return scope, true
-	}
-	return m.lookupSibling(k)
+	found, ok := m.Find(k)
+	return found.Scope, ok
 }
 
-func (m *Map) lookupSibling(k sysctl.Key) (sysctl.Scope, bool) {
+// Find returns the scope of a key and what it was concluded from. A key of an interface that came after the measurement is judged
+// by the same key of the loopback interface, which every network namespace has.
+func (m *Map) Find(k sysctl.Key) (Finding, bool) {
+	if found, ok := m.findings[k.Path()]; ok {
+		return found, true
+	}
+	return m.findSibling(k)
+}
+
+func (m *Map) findSibling(k sysctl.Key) (Finding, bool) {
 	// The interface may be any segment but the first and the last.
 	path := k.Path()
 	var sibling [sysctl.MaxKeyLen]byte
@@ -30,13 +36,13 @@ func (m *Map) lookupSibling(k sysctl.Key) (sysctl.Scope, bool) {
 	for {
 		n := strings.IndexByte(path[start:], '/')
 		if n < 0 {
-			return sysctl.ScopeUnknown, false
+			return Finding{}, false
 		}
 		end := start + n
 		if name := path[start:end]; name != "all" && name != "default" { // the kernel's own, not interfaces
 			lo := append(append(append(sibling[:0], path[:start]...), "lo"...), path[end:]...)
-			if scope, ok := m.scopes[string(lo)]; ok {
-				return scope, true
+			if found, ok := m.findings[string(lo)]; ok {
+				return Finding{found.Scope, Loopback}, true
 			}
 		}
 		start = end + 1
@@ -46,8 +52,8 @@ func (m *Map) lookupSibling(k sysctl.Key) (sysctl.Scope, bool) {
 // Counts returns the number of keys by scope.
 func (m *Map) Counts() map[sysctl.Scope]int {
 	counts := map[sysctl.Scope]int{}
-	for _, scope := range m.scopes {
-		counts[scope]++
+	for _, found := range m.findings {
+		counts[found.Scope]++
 	}
 	return counts
 }
@@ -55,8 +61,8 @@ func (m *Map) Counts() map[sysctl.Scope]int {
 // paths returns the paths of the keys of a scope, sorted.
 func (m *Map) paths(scope sysctl.Scope) []string {
 	var paths []string
-	for path, s := range m.scopes {
-		if s == scope {
+	for path, found := range m.findings {
+		if found.Scope == scope {
 			paths = append(paths, path)
 		}
 	}

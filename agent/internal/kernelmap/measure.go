@@ -14,14 +14,14 @@ import (
 // Measure looks at the tree at home and in fresh NET, IPC and UTS namespaces of a throw-away thread. Keys of USER and PID
 // namespaces come out as VM; MeasureChild tells them apart.
 func Measure(tree *procsys.Tree, home *nsthread.Home) (*Map, error) {
-	m := &Map{scopes: map[string]sysctl.Scope{}}
+	m := &Map{findings: map[string]Finding{}}
 	err := home.Scratch(func(thread *nsthread.Thread) error {
 		seen, err := walk(tree)
 		if err != nil {
 			return err
 		}
 		for path := range seen {
-			m.scopes[path] = sysctl.ScopeVM
+			m.findings[path] = Finding{sysctl.ScopeVM, SameEntry}
 		}
 		if err := m.measureNet(tree, thread, seen); err != nil {
 			return fmt.Errorf("in a fresh network namespace: %w", err)
@@ -48,27 +48,30 @@ func (m *Map) measureNet(tree *procsys.Tree, thread *nsthread.Thread, seen listi
 	for path := range fresh {
 		// Present only in the fresh namespace: of a device that the VM has not.
 		if _, ok := seen[path]; !ok {
-			m.scopes[path] = sysctl.ScopeNet
+			m.findings[path] = Finding{sysctl.ScopeNet, FreshOnly}
 		}
 	}
 	for _, path := range own {
 		// The kernel takes the write permission away where a namespace's entry points at the VM's value
 		// (net/sysctl_net.c, ensure_safe_net_sysctl).
-		if seen[path].Writable() && !fresh[path].Writable() {
-			continue
+		switch {
+		case seen[path].Writable() && !fresh[path].Writable():
+			m.findings[path] = Finding{sysctl.ScopeVM, ReadOnlyEntry}
+		case sysctl.FactsOf(sysctl.KeyOfPath(path)).SharedAnyway():
+			m.findings[path] = Finding{sysctl.ScopeVM, Source}
+		default:
+			m.findings[path] = Finding{sysctl.ScopeNet, OwnEntry}
 		}
-		if sysctl.FactsOf(sysctl.KeyOfPath(path)).SharedAnyway {
-			continue
-		}
-		m.scopes[path] = sysctl.ScopeNet
 	}
 	for path := range seen {
 		if _, ok := fresh[path]; ok {
 			continue
 		}
-		if scope, ok := m.lookupSibling(sysctl.KeyOfPath(path)); ok {
-			m.scopes[path] = scope
+		found, ok := m.findSibling(sysctl.KeyOfPath(path))
+		if !ok {
+			found = Finding{sysctl.ScopeVM, InitialOnly}
 		}
+		m.findings[path] = found
 	}
 	return nil
 }
@@ -79,7 +82,7 @@ func (m *Map) measureIPC(tree *procsys.Tree, thread *nsthread.Thread, seen listi
 		return err
 	}
 	for _, path := range own {
-		m.scopes[path] = sysctl.ScopeIPC
+		m.findings[path] = Finding{sysctl.ScopeIPC, OwnEntry}
 	}
 	return nil
 }
@@ -90,7 +93,7 @@ func (m *Map) measureUTS(tree *procsys.Tree, thread *nsthread.Thread, seen listi
 		return err
 	}
 	for _, path := range own {
-		m.scopes[path] = sysctl.ScopeUTS
+		m.findings[path] = Finding{sysctl.ScopeUTS, OwnEntry}
 	}
 	if err := thread.Unshare(unix.CLONE_NEWUTS); err != nil {
 		return err
@@ -105,7 +108,7 @@ func (m *Map) measureUTS(tree *procsys.Tree, thread *nsthread.Thread, seen listi
 	var buf procsys.Buffer
 	for path, attr := range seen {
 		k := sysctl.KeyOfPath(path)
-		if m.scopes[path] != sysctl.ScopeVM || !attr.Readable() || sysctl.FactsOf(k).ReadActs {
+		if m.findings[path].Scope != sysctl.ScopeVM || !attr.Readable() || sysctl.FactsOf(k).ReadActs() {
 			continue
 		}
 		f, err := tree.Open(k, procsys.Read)
@@ -114,7 +117,7 @@ func (m *Map) measureUTS(tree *procsys.Tree, thread *nsthread.Thread, seen listi
 		}
 		value, err := f.Read(&buf)
 		if err == nil && (string(value) == host || string(value) == domain) {
-			m.scopes[path] = sysctl.ScopeUTS
+			m.findings[path] = Finding{sysctl.ScopeUTS, OwnValue}
 		}
 		if err := f.Close(); err != nil {
 			return fmt.Errorf("close %s: %w", k, err)

@@ -11,7 +11,7 @@ import (
 	"kata-sysctl/agent/internal/sysctl"
 )
 
-func measured(t *testing.T) (*Map, *procsys.Tree) {
+func measured(t testing.TB) (*Map, *procsys.Tree) {
 	t.Helper()
 	tree := nstest.Tree(t)
 	m, err := Measure(tree, nstest.Home(t))
@@ -56,6 +56,30 @@ func TestScopes(t *testing.T) {
 			if got := scopeOf(t, m, key); got != scope {
 				t.Errorf("%s: %s, want %s", key, got, scope)
 			}
+		}
+	}
+}
+
+// Each kind of evidence, by keys that every kernel since 6.12 has it for (net/sysctl_net.c, ensure_safe_net_sysctl).
+func TestEvidence(t *testing.T) {
+	m, _ := measured(t)
+	for key, want := range map[string]Finding{
+		"vm.swappiness":                  {sysctl.ScopeVM, SameEntry},
+		"net.core.somaxconn":             {sysctl.ScopeNet, OwnEntry},
+		"kernel.shmmax":                  {sysctl.ScopeIPC, OwnEntry},
+		"user.max_net_namespaces":        {sysctl.ScopeUser, OwnEntry},
+		"net.core.netdev_max_backlog":    {sysctl.ScopeVM, InitialOnly},
+		"net.core.rmem_max":              {sysctl.ScopeVM, ReadOnlyEntry},
+		"net.ipv4.conf.eth9.rp_filter":   {sysctl.ScopeNet, Loopback},
+		"kernel.ns_last_pid":             {sysctl.ScopePID, Source},
+		"net.ipv4.conf.eth9.no_such_key": {},
+	} {
+		k, err := sysctl.ParseKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := m.Find(k); got != want {
+			t.Errorf("%s: %s (%s), want %s", key, got.Scope, got.Why(k), want.Why(k))
 		}
 	}
 }
@@ -106,7 +130,7 @@ func snapshot(t *testing.T) map[string]string {
 				return
 			}
 		}
-		if !attr.Readable() || sysctl.FactsOf(k).ReadActs {
+		if !attr.Readable() || sysctl.FactsOf(k).ReadActs() {
 			return
 		}
 		if data, err := os.ReadFile("/proc/sys/" + k.Path()); err == nil {

@@ -45,9 +45,9 @@ func (p *Policy) Decide(k sysctl.Key, scope sysctl.Scope, value string) Verdict 
 	r := p.match(k, scope, value)
 	switch {
 	case r == nil:
-		return Verdict{Reason: fmt.Sprintf("no rule of the policy matches; to allow it, add: [[rule]] key = %q, action = \"allow\"", k)}
+		return Verdict{Reason: unmatched(k)}
 	case !r.allow:
-		return Verdict{Rule: r.number, Reason: fmt.Sprintf("denied by rule %d (%s): %s", r.number, r.key, r.reason)}
+		return Verdict{Rule: r.number, Reason: "denied by " + r.name() + ": " + r.reason}
 	}
 	v := Verdict{Rule: r.number, Allowed: true}
 	if r.min != nil || r.max != nil {
@@ -88,8 +88,11 @@ func (p *Policy) match(k sysctl.Key, scope sysctl.Scope, value string) *rule {
 }
 
 func (r *rule) matches(k sysctl.Key, scope sysctl.Scope, value string) bool {
-	return (r.scope == sysctl.ScopeUnknown || r.scope == scope) && r.pattern.Match(k) &&
-		(r.allow || len(r.values) == 0 || r.hasValue(value))
+	return r.covers(k, scope) && (r.allow || len(r.values) == 0 || r.hasValue(value))
+}
+
+func (r *rule) covers(k sysctl.Key, scope sysctl.Scope) bool {
+	return (r.scope == sysctl.ScopeUnknown || r.scope == scope) && r.pattern.Match(k)
 }
 
 // hasValue reports whether the value is one of the rule's. A number may be spelled in many ways (0x1, blanks in a vector): both
@@ -105,7 +108,7 @@ func (r *rule) hasValue(value string) bool {
 }
 
 func (r *rule) outside(what string) Verdict {
-	reason := fmt.Sprintf("denied by rule %d (%s): %s", r.number, r.key, what)
+	reason := "denied by " + r.name() + ": " + what
 	if r.reason != "" {
 		reason += ": " + r.reason
 	}

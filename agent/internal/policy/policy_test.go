@@ -222,3 +222,44 @@ func TestLocked(t *testing.T) {
 		}
 	}
 }
+
+func TestRuling(t *testing.T) {
+	p, err := Parse([]byte(`version = 1
+[[rule]]
+key = "kernel.core_pattern"
+action = "deny"
+values = ["|*"]
+reason = "it runs a program"
+[[rule]]
+key = "kernel.*"
+action = "allow"
+[[rule]]
+key = "vm.overcommit_memory"
+scope = "VM"
+action = "allow"
+values = ["0", "1"]
+[[rule]]
+key = "vm.stat_*"
+action = "deny"
+reason = "it is ours"
+[[rule]]
+key = "vm.*"
+action = "allow"
+min = 0
+max = 9
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]Ruling{
+		"kernel.core_pattern":  {true, 2, `allowed by rule 2 (kernel.*); rule 1 (kernel.core_pattern) denies "|*": it runs a program`},
+		"vm.overcommit_memory": {true, 3, `allowed by rule 3 (vm.overcommit_memory), one of "0", "1"`},
+		"vm.stat_refresh":      {false, 4, "denied by rule 4 (vm.stat_*): it is ours"},
+		"vm.swappiness":        {true, 5, "allowed by rule 5 (vm.*), from 0, up to 9"},
+		"fs.file-max":          {false, 0, `no rule of the policy matches; to allow it, add: [[rule]] key = "fs.file-max", action = "allow"`},
+	} {
+		if got := p.Rule(mustKey(t, key), sysctl.ScopeVM); got != want {
+			t.Errorf("%s: %+v, want %+v", key, got, want)
+		}
+	}
+}

@@ -61,17 +61,21 @@ func outcomesOf(outcomes []apply.Outcome) []*sysctlv1.Outcome {
 func entriesOf(readings []apply.Reading) []*sysctlv1.Entry {
 	out := make([]*sysctlv1.Entry, len(readings))
 	for i := range readings {
-		r := &readings[i]
-		out[i] = &sysctlv1.Entry{
-			Key:       validText(r.Key),
-			Scope:     scopes[r.Scope],
-			Namespace: r.Namespace,
-			Value:     textOf(r.Value),
-			Writable:  r.Writable,
-			Reason:    validText(r.Reason),
-		}
+		out[i] = entryOf(&readings[i])
 	}
 	return out
+}
+
+func entryOf(r *apply.Reading) *sysctlv1.Entry {
+	return &sysctlv1.Entry{
+		Key:        validText(r.Key),
+		Scope:      scopes[r.Scope],
+		Namespace:  r.Namespace,
+		Value:      textOf(r.Value),
+		Writable:   r.Writable,
+		Reason:     validText(r.Reason),
+		FreshValue: textOf(r.Fresh),
+	}
 }
 
 // validText makes text fit for protobuf, which carries UTF-8 only: a container may give its interfaces and values any bytes.

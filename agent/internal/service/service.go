@@ -16,7 +16,8 @@ import (
 type Applier interface {
 	Set(context.Context, apply.Request) ([]apply.Outcome, error)
 	Get(ctx context.Context, container string, keys []string) ([]apply.Reading, error)
-	List(ctx context.Context, container string, globs []string) ([]apply.Reading, error)
+	List(ctx context.Context, container string, globs []string, fresh bool) ([]apply.Reading, error)
+	Explain(ctx context.Context, container string, questions []apply.Question) ([]apply.Explanation, error)
 	ScopeCounts(context.Context) ([]apply.ScopeCount, error)
 }
 
@@ -86,7 +87,7 @@ const chunk = 200
 
 // List streams the keys of a target.
 func (s *Service) List(req *sysctlv1.ListRequest, stream grpc.ServerStreamingServer[sysctlv1.ListResponse]) error {
-	readings, err := s.applier.List(stream.Context(), req.GetContainerId(), req.GetPatterns())
+	readings, err := s.applier.List(stream.Context(), req.GetContainerId(), req.GetPatterns(), req.GetFreshValues())
 	if err != nil {
 		return statusOf(err)
 	}

@@ -127,6 +127,20 @@ func (p Pattern) Literal() (k Key, ok bool) {
 	return Key{path: strings.Join(texts, "/")}, true
 }
 
+// String returns the pattern in the canonical spelling of a key.
+func (p Pattern) String() string {
+	texts := make([]string, len(p.segments), len(p.segments)+1)
+	for i, segment := range p.segments {
+		if texts[i] = segment.text; segment.shape == shapePrefix {
+			texts[i] += "*"
+		}
+	}
+	if p.rest {
+		texts = append(texts, "**")
+	}
+	return KeyOfPath(strings.Join(texts, "/")).String()
+}
+
 // fill replaces segments "@" by the segment of k in the same place, and a last segment "=" by the last one of k.
 func (p Pattern) fill(k Key) Pattern {
 	of := k.Segments()

@@ -16,26 +16,23 @@ func CheckText(value string) (string, error) {
 	for i := range len(value) {
 		switch c := value[i]; {
 		case c == 0:
-			return "", &ValueError{value, "contains a NUL byte"}
+			return "", &ValueError{Quote(value) + " contains a NUL byte"}
 		case c == '\n' || c == '\r':
-			return "", &ValueError{value, "contains a line break"}
+			return "", &ValueError{Quote(value) + " contains a line break"}
 		case c < ' ' && c != '\t' || c == 0x7f:
-			return "", &ValueError{value, fmt.Sprintf("contains the control character %#02x", c)}
+			return "", &ValueError{fmt.Sprintf("%s contains the control character %#02x", Quote(value), c)}
 		}
 	}
 	if len(value) > MaxValueLen {
-		return "", &ValueError{value, fmt.Sprintf("has %d bytes, the kernel reads at most %d", len(value), MaxValueLen)}
+		return "", &ValueError{fmt.Sprintf("%s: the kernel reads %d bytes at most", Quote(value), MaxValueLen)}
 	}
 	return strings.Trim(value, blanks), nil
 }
 
 // A ValueError tells why a value was refused.
-type ValueError struct {
-	Value  string // as given
-	Reason string
-}
+type ValueError struct{ Reason string }
 
-func (e *ValueError) Error() string { return fmt.Sprintf("value %s %s", Quote(e.Value), e.Reason) }
+func (e *ValueError) Error() string { return e.Reason }
 
 // An Int is an integer of the kernel, from -2^63 to 2^64-1: unsigned longs and signed ints share the same text.
 type Int struct {
@@ -135,17 +132,7 @@ const blanks = " \t"
 
 // Canonical returns numbers in decimal, separated by one blank, and other values as they are: what two spellings of one value
 // have in common.
-func Canonical(value string) string {
-	ints, err := ParseInts(value)
-	if err != nil {
-		return value
-	}
-	texts := make([]string, len(ints))
-	for i, n := range ints {
-		texts[i] = n.String()
-	}
-	return strings.Join(texts, " ")
-}
+func Canonical(value string) string { return Type{}.Kept(value) }
 
 // CanWriteBack reports whether a value that was read can be written again as one line: a container may have made it longer, or
 // put line breaks into it.

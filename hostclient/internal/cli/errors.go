@@ -73,8 +73,9 @@ func (e *StayError) Error() string {
 	return fmt.Sprintf("convert: init containers that set sysctls and stay: %d", e.Containers)
 }
 
-// UnreadableError is a get that found no value for some keys.
+// UnreadableError is a get that found no value for some keys, or an explain of keys that are not there.
 type UnreadableError struct {
+	Call    string
 	Entries []*sysctlv1.Entry
 	All     int
 }
@@ -84,7 +85,7 @@ func (e *UnreadableError) Error() string {
 	for i, entry := range e.Entries {
 		reasons[i] = entry.GetKey() + ": " + entry.GetReason()
 	}
-	return fmt.Sprintf("get: %d of %d keys have no value: %s", len(e.Entries), e.All, strings.Join(reasons, "; "))
+	return fmt.Sprintf("%s: %d of %d keys have no value: %s", e.Call, len(e.Entries), e.All, strings.Join(reasons, "; "))
 }
 
 // NoMatchError is a list whose patterns match no key.

@@ -73,7 +73,9 @@ func exitOf(err error) exit {
 	case is[*UsageError](err), is[*target.ParseError](err), is[*request.SyntaxError](err), is[*InputError](err), is[*rpc.TooLargeError](err),
 		is[*sandbox.IDError](err), is[*sandbox.AmbiguousError](err), is[*ocihook.StateError](err):
 		return exitUsage
-	case is[*ocihook.ModeError](err), is[*ocihook.TooEarlyError](err), is[*request.EncodingError](err), is[*sysctld.Malformed](err), is[*convert.EditError](err), is[*UnreadableError](err), is[*NoMatchError](err):
+	case is[*ocihook.ModeError](err), is[*ocihook.TooEarlyError](err), is[*request.EncodingError](err), is[*sysctld.Malformed](err),
+		is[*convert.EditError](err), is[*UnreadableError](err), is[*NoMatchError](err),
+		is[*sandbox.RoleError](err), is[*sandbox.BundleError](err):
 		return exitInvalid
 	case is[*sandbox.NotFoundError](err):
 		return exitNoContainer

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"kata-sysctl/hostclient/internal/rpc"
+	"kata-sysctl/hostclient/internal/sandbox"
 	sysctlv1 "kata-sysctl/proto/sysctl/v1"
 )
 
@@ -25,6 +26,7 @@ func TestExitOf(t *testing.T) {
 		{&rpc.CallError{Code: codes.ResourceExhausted}, 6},
 		{&rpc.CallError{Code: codes.Unknown}, 1},
 		{&rpc.CallError{Code: codes.DeadlineExceeded, Failure: &sysctlv1.Failure{Kind: sysctlv1.FailureKind_FAILURE_KIND_ROLLED_BACK}}, 7},
+		{&sandbox.RoleError{Container: "web", Role: "guest"}, 4},
 		{errors.Join(&PartialError{}, errors.New("write the output")), 8},
 		{fmt.Errorf("outer: %w", &rpc.UnreachableError{Err: errors.New("inner")}), 6},
 	} {

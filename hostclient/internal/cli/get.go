@@ -58,5 +58,5 @@ func checkEntries(entries []*sysctlv1.Entry) error {
 	if len(unreadable) == 0 {
 		return nil
 	}
-	return &UnreadableError{Entries: unreadable, All: len(entries)}
+	return &UnreadableError{Call: "get", Entries: unreadable, All: len(entries)}
 }

@@ -86,7 +86,7 @@ func (s *session) perform(ctx context.Context, task ocihook.Task) (skipped []str
 	defer client.Close()
 	lines := task.Lines
 	if task.Role == sandbox.Pod || task.Role == sandbox.Single && !endpoint.Shim {
-		if lines, err = shared(ctx, client, task); err != nil {
+		if lines, skipped, err = shared(ctx, client, task); err != nil {
 			return nil, err
 		}
 	}
@@ -94,7 +94,7 @@ func (s *session) perform(ctx context.Context, task ocihook.Task) (skipped []str
 	if err != nil {
 		return nil, err
 	}
-	return done.skipped(), nil
+	return append(skipped, done.skipped()...), nil
 }
 
 func (s *session) awaitVM(ctx context.Context, task ocihook.Task) (sandbox.Endpoint, error) {
@@ -116,24 +116,33 @@ func (s *session) awaitVM(ctx context.Context, task ocihook.Task) (sandbox.Endpo
 }
 
 // shared returns the lines that can be applied before the pod's IPC and UTS namespaces are made, after all of them have passed the agent's checks. The
-// others are left to the hooks of the pod's containers; without a pod nobody would set them.
-func shared(ctx context.Context, client *rpc.Client, task ocihook.Task) ([]sysctld.Line, error) {
+// others are left to the hooks of the pod's containers; without a pod nobody would set them, so that is an error or, of those that may fail, what is
+// skipped.
+func shared(ctx context.Context, client *rpc.Client, task ocihook.Task) (now []sysctld.Line, skipped []string, err error) {
 	checked, err := applyLines(ctx, client, "", &sysctlv1.SetRequest{DryRun: true}, task.Lines)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var now []sysctld.Line
-	var later []string
+	var firm []string
 	for i, o := range checked.outcomes {
+		line := checked.lines[i]
 		switch o.GetScope() {
 		case sysctlv1.Scope_SCOPE_IPC, sysctlv1.Scope_SCOPE_UTS:
-			later = append(later, o.GetKey())
+			if line.MayFail {
+				skipped = append(skipped, fmt.Sprintf("%s: %v", line.Pos, &ocihook.TooEarlyError{Keys: []string{o.GetKey()}}))
+			} else {
+				firm = append(firm, o.GetKey())
+			}
 		default:
-			now = append(now, checked.lines[i])
+			now = append(now, line)
 		}
 	}
-	if len(later) > 0 && task.Role == sandbox.Single {
-		return nil, &ocihook.TooEarlyError{Keys: later}
+	now = append(now, checked.globs...) // for the account of what is skipped
+	switch {
+	case task.Role == sandbox.Pod:
+		return now, nil, nil
+	case len(firm) > 0:
+		return nil, nil, fmt.Errorf("%w; nothing was set", &ocihook.TooEarlyError{Keys: firm})
 	}
-	return append(now, checked.globs...), nil // for the account of what is skipped
+	return now, skipped, nil
 }

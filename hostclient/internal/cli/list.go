@@ -2,6 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,20 +15,60 @@ import (
 	sysctlv1 "kata-sysctl/proto/sysctl/v1"
 )
 
+// filter says which of the keys that match are listed.
+type filter struct {
+	scopes   []string
+	changed  bool
+	writable bool
+}
+
 func (s *session) list() *cobra.Command {
-	return s.onContainer(&cobra.Command{
+	var only filter
+	cmd := &cobra.Command{
 		Use:   "list [GLOB...]",
 		Short: "List the sysctls that the target has, with scope and value",
 		Long: `List the sysctls that the target has, all or those that match one of the patterns. "*" and "?" stay within a segment of the key, a
-final "**" stands for one segment or more: "net.ipv4.tcp_*", "vm.**".`,
+final "**" stands for one segment or more: "net.ipv4.tcp_*", "vm.**". With --changed the value before is shown, too: for a key of a namespace that
+of one that is made now, for one of the VM that of the agent's first call since the VM booted.`,
 		ValidArgsFunction: s.completeKey,
 		RunE: func(cmd *cobra.Command, words []string) error {
 			patterns, wrong := request.Words("pattern", words...)
-			return run(s, cmd, wrong, output.NewKeys, func(ctx context.Context, client *rpc.Client, container string) ([]*sysctlv1.Entry, error) {
-				return listKeys(ctx, client, &sysctlv1.ListRequest{ContainerId: container, Patterns: patterns})
+			wrong = errors.Join(wrong, only.check(cmd))
+			document := output.NewKeys
+			if only.changed {
+				document = output.NewChangedKeys
+			}
+			return run(s, cmd, wrong, document, func(ctx context.Context, client *rpc.Client, container string) ([]*sysctlv1.Entry, error) {
+				entries, err := listKeys(ctx, client, &sysctlv1.ListRequest{ContainerId: container, Patterns: patterns, FreshValues: only.changed})
+				return slices.DeleteFunc(entries, only.leavesOut), err
 			})
 		},
-	})
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&only.scopes, "scope", nil, "only keys of this `scope`, one of "+strings.Join(scopes, ", ")+"; may be given again")
+	flags.BoolVar(&only.changed, "changed", false, "only keys that can be written whose value is not that of a new namespace or, of the VM, that of its start")
+	flags.BoolVar(&only.writable, "writable", false, "only keys that can be written")
+	completeFlag(cmd, "scope", cobra.FixedCompletions(scopes, cobra.ShellCompDirectiveNoFileComp))
+	return s.onContainer(cmd)
+}
+
+// scopes are those that a key which is there can have.
+var scopes = []string{"NET", "IPC", "UTS", "VM", "USER", "PID"}
+
+func (f *filter) check(cmd *cobra.Command) error {
+	for i, scope := range f.scopes {
+		f.scopes[i] = strings.ToUpper(scope)
+		if !slices.Contains(scopes, f.scopes[i]) {
+			return &UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf("list: there is no scope %q: give one of %s", scope, strings.Join(scopes, ", "))}
+		}
+	}
+	return nil
+}
+
+func (f *filter) leavesOut(e *sysctlv1.Entry) bool {
+	return f.writable && !e.GetWritable() ||
+		f.changed && (!e.GetWritable() || e.Value == nil || e.FreshValue == nil || e.GetValue() == e.GetFreshValue()) ||
+		len(f.scopes) > 0 && !slices.Contains(f.scopes, output.ScopeName(e.GetScope()))
 }
 
 func listKeys(ctx context.Context, client *rpc.Client, req *sysctlv1.ListRequest) ([]*sysctlv1.Entry, error) {

@@ -72,7 +72,7 @@ container, 6 agent unreachable, 7 failed and rolled back, 8 partly applied (--be
 	completeFlag(root, "sandbox", s.completeSandbox)
 	completeFlag(root, "output", cobra.FixedCompletions([]string{string(output.Table), string(output.JSON)}, cobra.ShellCompDirectiveNoFileComp))
 	completeFlag(root, "color", cobra.FixedCompletions([]string{string(output.ColorAuto), string(output.ColorAlways), string(output.ColorNever)}, cobra.ShellCompDirectiveNoFileComp))
-	root.AddCommand(s.set(), s.get(), s.list(), s.apply(), s.convert(), s.info(), s.sandboxes(), s.hook(), s.version())
+	root.AddCommand(s.set(), s.get(), s.list(), s.explain(), s.apply(), s.convert(), s.info(), s.sandboxes(), s.hook(), s.version())
 	return root
 }
 

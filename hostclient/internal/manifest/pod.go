@@ -149,8 +149,8 @@ func (r *reader) annotation(template *yaml.Node) []sysctld.Line {
 	}
 	for i := range lines {
 		lines[i].Pos.Line = LineOf(node, lines[i].Pos.Line)
-		lines[i].MayFail = lines[i].MayFail || mode == sysctld.Warn && !lines[i].Exclude
 	}
+	mode.Apply(lines)
 	return lines
 }
 

@@ -43,5 +43,5 @@ type TooEarlyError struct {
 
 func (e *TooEarlyError) Error() string {
 	return fmt.Sprintf("%s: of the container's IPC or UTS namespace, which the guest makes only after this hook; "+
-		"let the runtime set it (--sysctl), or run the container in a pod; nothing was set", strings.Join(e.Keys, ", "))
+		"let the runtime set it (--sysctl), or run the container in a pod", strings.Join(e.Keys, ", "))
 }

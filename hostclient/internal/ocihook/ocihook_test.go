@@ -78,8 +78,8 @@ func TestPlan(t *testing.T) {
 			ocihook.Task{Sandbox: "pod1", Role: sandbox.Member, Mode: sysctld.Strict}, "vm.a = 1|-vm.b = 2 3|net.c = 4"},
 		{"the pod itself", `{"io.kubernetes.cri-o.ContainerType":"sandbox","io.kubernetes.cri-o.SandboxID":"web","io.katacontainers.sysctl":"vm.a=1"}`,
 			ocihook.Task{Sandbox: "web", Role: sandbox.Pod, Mode: sysctld.Strict}, "vm.a = 1"},
-		{"without a pod", `{"io.katacontainers.sysctl":"vm.a=1","io.katacontainers.sysctl.mode":"warn"}`,
-			ocihook.Task{Sandbox: "web", Role: sandbox.Single, Mode: sysctld.Warn}, "vm.a = 1"},
+		{"without a pod", `{"io.katacontainers.sysctl":"vm.a=1; -vm.b","io.katacontainers.sysctl.mode":"warn"}`,
+			ocihook.Task{Sandbox: "web", Role: sandbox.Single, Mode: sysctld.Warn}, "-vm.a = 1|-vm.b"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			state := ocihook.State{ID: "web", Bundle: bundle(t, tt.annotations), Annotations: map[string]string{sysctld.Annotation: "the.state=1"}}

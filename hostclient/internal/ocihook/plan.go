@@ -26,8 +26,8 @@ func (e *ModeError) Error() string {
 	return fmt.Sprintf("annotation %s: %q is no mode: write %s or %s", sysctld.ModeAnnotation, e.Text, sysctld.Strict, sysctld.Warn)
 }
 
-// Plan reads the annotations. Without the one of ours the task has no lines, and nothing else is looked at. On failure too the task has
-// the mode, which is that of the annotation or else mode. Its errors are of type *sandbox.BundleError, *ModeError, *sysctld.Malformed, *sandbox.IDError
+// Plan reads the annotations. Without the one of ours the task has no lines, and nothing else is looked at. With mode warn each
+// line may fail. On failure too the task has the mode, which is that of the annotation or else mode. Its errors are of type *sandbox.BundleError, *ModeError, *sysctld.Malformed, *sandbox.IDError
 // and *sandbox.RoleError.
 func Plan(state State, mode sysctld.Mode) (Task, error) {
 	task := Task{Pid: state.Pid, Mode: mode}
@@ -51,6 +51,7 @@ func Plan(state State, mode sysctld.Mode) (Task, error) {
 	if len(lines) == 0 {
 		return task, nil
 	}
+	task.Mode.Apply(lines)
 	task.Sandbox, task.Role, err = sandbox.Membership(state.ID, annotations)
 	if err != nil {
 		return task, err

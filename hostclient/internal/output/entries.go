@@ -23,6 +23,9 @@ type Entry struct {
 	Value     *string `json:"value"`     // null if it can't be read: then reason says why
 	Writable  bool    `json:"writable"`
 	Reason    string  `json:"reason"`
+	// Was is what list --changed compares with, and there only: the value of a namespace that is made now or, of a key of the VM, that of the
+	// agent's first call since the VM booted.
+	Was *string `json:"was,omitempty"`
 
 	scopeCell string
 }
@@ -30,17 +33,21 @@ type Entry struct {
 func newEntries(head Head, entries []*sysctlv1.Entry, err *Error) Entries {
 	d := Entries{Head: head, Entries: make([]Entry, 0, len(entries)), Error: err}
 	for _, e := range entries {
-		d.Entries = append(d.Entries, Entry{
-			Key:       e.GetKey(),
-			Scope:     scopeName(e.GetScope()),
-			Namespace: e.GetNamespace(),
-			Value:     e.Value,
-			Writable:  e.GetWritable(),
-			Reason:    e.GetReason(),
-			scopeCell: scopeCell(e.GetScope()),
-		})
+		d.Entries = append(d.Entries, newEntry(e))
 	}
 	return d
+}
+
+func newEntry(e *sysctlv1.Entry) Entry {
+	return Entry{
+		Key:       e.GetKey(),
+		Scope:     ScopeName(e.GetScope()),
+		Namespace: e.GetNamespace(),
+		Value:     e.Value,
+		Writable:  e.GetWritable(),
+		Reason:    e.GetReason(),
+		scopeCell: scopeCell(e.GetScope()),
+	}
 }
 
 // Values is the document of get: lines as sysctl(8) prints them, or with quiet as sysctl -n does.
@@ -98,6 +105,15 @@ func NewKeys(head Head, entries []*sysctlv1.Entry, err *Error) *Keys {
 	return &Keys{newEntries(head, entries, err)}
 }
 
+// NewChangedKeys makes the document of list --changed.
+func NewChangedKeys(head Head, entries []*sysctlv1.Entry, err *Error) *Keys {
+	d := NewKeys(head, entries, err)
+	for i, e := range entries {
+		d.Entries.Entries[i].Was = e.FreshValue
+	}
+	return d
+}
+
 func (d *Keys) text(v View) string {
 	if !v.Quiet {
 		return d.table(v.Quiet).render(v.Color)
@@ -117,9 +133,13 @@ func (d *Keys) table(quiet bool) *table {
 		}
 		return t
 	}
-	t := &table{head: []string{"KEY", "SCOPE", "MODE", "VALUE"}}
+	t := &table{head: []string{"KEY", "SCOPE", "MODE", "WAS", "VALUE"}}
 	for _, e := range d.Entries.Entries {
-		t.add(nil, e.Key, e.scopeCell, e.mode(), e.shown())
+		was := ""
+		if e.Was != nil {
+			was = *e.Was
+		}
+		t.add(nil, e.Key, e.scopeCell, e.mode(), was, e.shown())
 	}
 	return t
 }

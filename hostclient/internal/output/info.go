@@ -75,7 +75,7 @@ func NewInfo(head Head, info *sysctlv1.GetInfoResponse, err *Error) *Info {
 		UptimeSeconds: info.GetUptimeSeconds(),
 	}
 	for _, c := range info.GetScopeCounts() {
-		d.Info.Scopes = append(d.Info.Scopes, ScopeCount{Scope: scopeName(c.GetScope()), Keys: c.GetKeys()})
+		d.Info.Scopes = append(d.Info.Scopes, ScopeCount{Scope: ScopeName(c.GetScope()), Keys: c.GetKeys()})
 	}
 	return d
 }

@@ -40,20 +40,24 @@ var _ Answer = (*Outcomes)(nil)
 func NewOutcomes(head Head, outcomes []*sysctlv1.Outcome, err *Error) *Outcomes {
 	d := &Outcomes{Head: head, Outcomes: make([]Outcome, 0, len(outcomes)), Error: err}
 	for _, o := range outcomes {
-		d.Outcomes = append(d.Outcomes, Outcome{
-			Key:       o.GetKey(),
-			Scope:     scopeName(o.GetScope()),
-			Namespace: o.GetNamespace(),
-			Status:    StatusName(o.GetStatus()),
-			Before:    o.Before,
-			Requested: o.GetRequested(),
-			After:     o.After,
-			Reason:    o.GetReason(),
-			Notes:     append([]string{}, o.GetNotes()...),
-			scopeCell: scopeCell(o.GetScope()),
-		})
+		d.Outcomes = append(d.Outcomes, newOutcome(o))
 	}
 	return d
+}
+
+func newOutcome(o *sysctlv1.Outcome) Outcome {
+	return Outcome{
+		Key:       o.GetKey(),
+		Scope:     ScopeName(o.GetScope()),
+		Namespace: o.GetNamespace(),
+		Status:    StatusName(o.GetStatus()),
+		Before:    o.Before,
+		Requested: o.GetRequested(),
+		After:     o.After,
+		Reason:    o.GetReason(),
+		Notes:     append([]string{}, o.GetNotes()...),
+		scopeCell: scopeCell(o.GetScope()),
+	}
 }
 
 // NewApplied makes the document of apply: that of set, with the places of the settings and the globs that match nothing.

@@ -62,6 +62,18 @@ func (c *Client) List(ctx context.Context, req *sysctlv1.ListRequest) ([]*sysctl
 	return entries, nil
 }
 
+// Explain asks what keys are, and what would become of settings.
+func (c *Client) Explain(ctx context.Context, req *sysctlv1.ExplainRequest) ([]*sysctlv1.Explanation, error) {
+	if err := checkSize("explain", req); err != nil {
+		return nil, err
+	}
+	resp, err := c.api.Explain(ctx, req)
+	if err != nil {
+		return nil, newCallError("explain", false, err)
+	}
+	return resp.GetExplanations(), nil
+}
+
 // Info asks about the guest.
 func (c *Client) Info(ctx context.Context) (*sysctlv1.GetInfoResponse, error) {
 	info, err := c.api.GetInfo(ctx, &sysctlv1.GetInfoRequest{})

@@ -133,7 +133,7 @@ func (e *CallError) what() string {
 	}
 	switch e.Code {
 	case codes.DeadlineExceeded:
-		return "no answer in time"
+		return "no answer from the agent in time"
 	case codes.Canceled:
 		return "interrupted"
 	case codes.Unavailable:

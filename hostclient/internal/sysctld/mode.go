@@ -23,5 +23,12 @@ func (m *Mode) Set(s string) error {
 	return fmt.Errorf("want %s or %s", Strict, Warn)
 }
 
+// Apply marks the lines of an annotation as the mode has them: with warn, each assignment may fail.
+func (m Mode) Apply(lines []Line) {
+	for i := range lines {
+		lines[i].MayFail = lines[i].MayFail || m == Warn && !lines[i].Exclude
+	}
+}
+
 // Type names the flag's argument in the help text.
 func (m *Mode) Type() string { return string(Strict + "|" + Warn) }

@@ -754,7 +754,11 @@ type Entry struct {
 	// The target may write the key, as far as the kernel is concerned.
 	Writable bool `protobuf:"varint,5,opt,name=writable,proto3" json:"writable,omitempty"`
 	// Why there is no value.
-	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Of a key of NET, IPC or UTS namespaces: the value in a namespace that is made now, which is the kernel's default or, for what new
+	// namespaces inherit (the names, net.ipv4.conf.default.*), the value of the guest's own. Of other keys: the value at the agent's first
+	// call since the VM booted, unless the value moves by itself. Absent unless asked for.
+	FreshValue    *string `protobuf:"bytes,7,opt,name=fresh_value,json=freshValue,proto3,oneof" json:"fresh_value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -831,6 +835,13 @@ func (x *Entry) GetReason() string {
 	return ""
 }
 
+func (x *Entry) GetFreshValue() string {
+	if x != nil && x.FreshValue != nil {
+		return *x.FreshValue
+	}
+	return ""
+}
+
 // ListRequest asks for the keys of a target.
 type ListRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -838,7 +849,9 @@ type ListRequest struct {
 	ContainerId string `protobuf:"bytes,1,opt,name=container_id,json=containerId,proto3" json:"container_id,omitempty"`
 	// Only keys that match one of these globs in canonical spelling ("net.ipv4.tcp_*", "vm.**"); all keys if there is none.
 	// "*" and "?" stay within a segment, a final "**" stands for one segment or more.
-	Patterns      []string `protobuf:"bytes,2,rep,name=patterns,proto3" json:"patterns,omitempty"`
+	Patterns []string `protobuf:"bytes,2,rep,name=patterns,proto3" json:"patterns,omitempty"`
+	// Tell the fresh_value of the entries.
+	FreshValues   bool `protobuf:"varint,3,opt,name=fresh_values,json=freshValues,proto3" json:"fresh_values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -887,6 +900,13 @@ func (x *ListRequest) GetPatterns() []string {
 	return nil
 }
 
+func (x *ListRequest) GetFreshValues() bool {
+	if x != nil {
+		return x.FreshValues
+	}
+	return false
+}
+
 // ListResponse is a part of the list.
 type ListResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -933,6 +953,333 @@ func (x *ListResponse) GetEntries() []*Entry {
 	return nil
 }
 
+// ExplainRequest asks about keys of a target, with or without a value: 1 to 4096 in all.
+type ExplainRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Container id as the runtime knows it. Empty: the pod (sandbox) as a whole.
+	ContainerId string `protobuf:"bytes,1,opt,name=container_id,json=containerId,proto3" json:"container_id,omitempty"`
+	// Keys in any spelling of sysctl.d(5).
+	Keys []string `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
+	// Settings of which to tell what would become of them, too.
+	Settings      []*Setting `protobuf:"bytes,3,rep,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainRequest) Reset() {
+	*x = ExplainRequest{}
+	mi := &file_sysctl_v1_sysctl_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainRequest) ProtoMessage() {}
+
+func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sysctl_v1_sysctl_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
+func (*ExplainRequest) Descriptor() ([]byte, []int) {
+	return file_sysctl_v1_sysctl_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ExplainRequest) GetContainerId() string {
+	if x != nil {
+		return x.ContainerId
+	}
+	return ""
+}
+
+func (x *ExplainRequest) GetKeys() []string {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *ExplainRequest) GetSettings() []*Setting {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+// ExplainResponse has one explanation for each of the keys, in the order of the request, and then one for each of the settings.
+type ExplainResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is known.
+	Explanations  []*Explanation `protobuf:"bytes,1,rep,name=explanations,proto3" json:"explanations,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainResponse) Reset() {
+	*x = ExplainResponse{}
+	mi := &file_sysctl_v1_sysctl_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainResponse) ProtoMessage() {}
+
+func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sysctl_v1_sysctl_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
+func (*ExplainResponse) Descriptor() ([]byte, []int) {
+	return file_sysctl_v1_sysctl_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ExplainResponse) GetExplanations() []*Explanation {
+	if x != nil {
+		return x.Explanations
+	}
+	return nil
+}
+
+// Explanation is what is known of one key.
+type Explanation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key as the target sees it, with the value of a fresh namespace.
+	Entry *Entry `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
+	// Value in the guest's own namespaces, of a key of NET, IPC or UTS namespaces; absent if it can't be read.
+	GuestValue *string `protobuf:"bytes,2,opt,name=guest_value,json=guestValue,proto3,oneof" json:"guest_value,omitempty"`
+	// Why the key has its scope, in one sentence.
+	ScopeReason string `protobuf:"bytes,3,opt,name=scope_reason,json=scopeReason,proto3" json:"scope_reason,omitempty"`
+	// What values are like, in words: "3 numbers, 1 to 2147483647, ascending".
+	Type string `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
+	// The agent's catalog does not know the key: the type was made up from the live value, and has no range.
+	TypeInferred bool `protobuf:"varint,5,opt,name=type_inferred,json=typeInferred,proto3" json:"type_inferred,omitempty"`
+	// What a number counts: "bytes", "pages", "ms"; empty if it is a bare number, or not known.
+	Unit string `protobuf:"bytes,6,opt,name=unit,proto3" json:"unit,omitempty"`
+	// What the key does, in a line.
+	Meaning string `protobuf:"bytes,7,opt,name=meaning,proto3" json:"meaning,omitempty"`
+	// File or document of the kernel that this was read from.
+	Source string `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
+	// Kernel that brought the key, or made it one of a namespace: "4.15 (per net)"; empty: not recorded.
+	Since string `protobuf:"bytes,9,opt,name=since,proto3" json:"since,omitempty"`
+	// Module ("nf_conntrack") or option of the kernel ("CONFIG_MPTCP") that brings the key; empty: none, or not known.
+	Module string `protobuf:"bytes,10,opt,name=module,proto3" json:"module,omitempty"`
+	// Why a write, or which one, can't be undone; empty if all can.
+	OneWay string `protobuf:"bytes,11,opt,name=one_way,json=oneWay,proto3" json:"one_way,omitempty"`
+	// What a write may destroy.
+	Loses string `protobuf:"bytes,12,opt,name=loses,proto3" json:"loses,omitempty"`
+	// What else a write does.
+	SideEffects string `protobuf:"bytes,13,opt,name=side_effects,json=sideEffects,proto3" json:"side_effects,omitempty"`
+	// Patterns of other keys that a write may change, in canonical spelling.
+	Moves []string `protobuf:"bytes,14,rep,name=moves,proto3" json:"moves,omitempty"`
+	// The policy allows some value.
+	Allowed bool `protobuf:"varint,15,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	// Number of the policy's rule that decides; 0 if none matches.
+	Rule uint32 `protobuf:"varint,16,opt,name=rule,proto3" json:"rule,omitempty"`
+	// What the policy says, in one sentence; empty for a key that is not there.
+	Ruling string `protobuf:"bytes,17,opt,name=ruling,proto3" json:"ruling,omitempty"`
+	// What would become of the value, as a dry run that allows one-way keys tells; absent if none was asked about.
+	Outcome *Outcome `protobuf:"bytes,18,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// What the kernel would show; empty if that is not known.
+	Expected string `protobuf:"bytes,19,opt,name=expected,proto3" json:"expected,omitempty"`
+	// Why the value moves by itself; empty if it does not.
+	Volatile      string `protobuf:"bytes,20,opt,name=volatile,proto3" json:"volatile,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Explanation) Reset() {
+	*x = Explanation{}
+	mi := &file_sysctl_v1_sysctl_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Explanation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Explanation) ProtoMessage() {}
+
+func (x *Explanation) ProtoReflect() protoreflect.Message {
+	mi := &file_sysctl_v1_sysctl_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
+func (*Explanation) Descriptor() ([]byte, []int) {
+	return file_sysctl_v1_sysctl_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Explanation) GetEntry() *Entry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+func (x *Explanation) GetGuestValue() string {
+	if x != nil && x.GuestValue != nil {
+		return *x.GuestValue
+	}
+	return ""
+}
+
+func (x *Explanation) GetScopeReason() string {
+	if x != nil {
+		return x.ScopeReason
+	}
+	return ""
+}
+
+func (x *Explanation) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Explanation) GetTypeInferred() bool {
+	if x != nil {
+		return x.TypeInferred
+	}
+	return false
+}
+
+func (x *Explanation) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *Explanation) GetMeaning() string {
+	if x != nil {
+		return x.Meaning
+	}
+	return ""
+}
+
+func (x *Explanation) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Explanation) GetSince() string {
+	if x != nil {
+		return x.Since
+	}
+	return ""
+}
+
+func (x *Explanation) GetModule() string {
+	if x != nil {
+		return x.Module
+	}
+	return ""
+}
+
+func (x *Explanation) GetOneWay() string {
+	if x != nil {
+		return x.OneWay
+	}
+	return ""
+}
+
+func (x *Explanation) GetLoses() string {
+	if x != nil {
+		return x.Loses
+	}
+	return ""
+}
+
+func (x *Explanation) GetSideEffects() string {
+	if x != nil {
+		return x.SideEffects
+	}
+	return ""
+}
+
+func (x *Explanation) GetMoves() []string {
+	if x != nil {
+		return x.Moves
+	}
+	return nil
+}
+
+func (x *Explanation) GetAllowed() bool {
+	if x != nil {
+		return x.Allowed
+	}
+	return false
+}
+
+func (x *Explanation) GetRule() uint32 {
+	if x != nil {
+		return x.Rule
+	}
+	return 0
+}
+
+func (x *Explanation) GetRuling() string {
+	if x != nil {
+		return x.Ruling
+	}
+	return ""
+}
+
+func (x *Explanation) GetOutcome() *Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return nil
+}
+
+func (x *Explanation) GetExpected() string {
+	if x != nil {
+		return x.Expected
+	}
+	return ""
+}
+
+func (x *Explanation) GetVolatile() string {
+	if x != nil {
+		return x.Volatile
+	}
+	return ""
+}
+
 // GetInfoRequest asks about the guest.
 type GetInfoRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -942,7 +1289,7 @@ type GetInfoRequest struct {
 
 func (x *GetInfoRequest) Reset() {
 	*x = GetInfoRequest{}
-	mi := &file_sysctl_v1_sysctl_proto_msgTypes[10]
+	mi := &file_sysctl_v1_sysctl_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1301,7 @@ func (x *GetInfoRequest) String() string {
 func (*GetInfoRequest) ProtoMessage() {}
 
 func (x *GetInfoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sysctl_v1_sysctl_proto_msgTypes[10]
+	mi := &file_sysctl_v1_sysctl_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1314,7 @@ func (x *GetInfoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInfoRequest.ProtoReflect.Descriptor instead.
 func (*GetInfoRequest) Descriptor() ([]byte, []int) {
-	return file_sysctl_v1_sysctl_proto_rawDescGZIP(), []int{10}
+	return file_sysctl_v1_sysctl_proto_rawDescGZIP(), []int{13}
 }
 
 // GetInfoResponse describes the guest and the agent.
@@ -1001,7 +1348,7 @@ type GetInfoResponse struct {
 
 func (x *GetInfoResponse) Reset() {
 	*x = GetInfoResponse{}
-	mi := &file_sysctl_v1_sysctl_proto_msgTypes[11]
+	mi := &file_sysctl_v1_sysctl_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1013,7 +1360,7 @@ func (x *GetInfoResponse) String() string {
 func (*GetInfoResponse) ProtoMessage() {}
 
 func (x *GetInfoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sysctl_v1_sysctl_proto_msgTypes[11]
+	mi := &file_sysctl_v1_sysctl_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1026,7 +1373,7 @@ func (x *GetInfoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInfoResponse.ProtoReflect.Descriptor instead.
 func (*GetInfoResponse) Descriptor() ([]byte, []int) {
-	return file_sysctl_v1_sysctl_proto_rawDescGZIP(), []int{11}
+	return file_sysctl_v1_sysctl_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetInfoResponse) GetAgentVersion() string {
@@ -1119,7 +1466,7 @@ type ScopeCount struct {
 
 func (x *ScopeCount) Reset() {
 	*x = ScopeCount{}
-	mi := &file_sysctl_v1_sysctl_proto_msgTypes[12]
+	mi := &file_sysctl_v1_sysctl_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1131,7 +1478,7 @@ func (x *ScopeCount) String() string {
 func (*ScopeCount) ProtoMessage() {}
 
 func (x *ScopeCount) ProtoReflect() protoreflect.Message {
-	mi := &file_sysctl_v1_sysctl_proto_msgTypes[12]
+	mi := &file_sysctl_v1_sysctl_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1144,7 +1491,7 @@ func (x *ScopeCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScopeCount.ProtoReflect.Descriptor instead.
 func (*ScopeCount) Descriptor() ([]byte, []int) {
-	return file_sysctl_v1_sysctl_proto_rawDescGZIP(), []int{12}
+	return file_sysctl_v1_sysctl_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ScopeCount) GetScope() Scope {
@@ -1180,7 +1527,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_sysctl_v1_sysctl_proto_msgTypes[13]
+	mi := &file_sysctl_v1_sysctl_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1192,7 +1539,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_sysctl_v1_sysctl_proto_msgTypes[13]
+	mi := &file_sysctl_v1_sysctl_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1205,7 +1552,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_sysctl_v1_sysctl_proto_rawDescGZIP(), []int{13}
+	return file_sysctl_v1_sysctl_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Limits) GetRequestBytes() uint32 {
@@ -1283,20 +1630,54 @@ const file_sysctl_v1_sysctl_proto_rawDesc = "" +
 	"\fcontainer_id\x18\x01 \x01(\tR\vcontainerId\x12\x12\n" +
 	"\x04keys\x18\x02 \x03(\tR\x04keys\"9\n" +
 	"\vGetResponse\x12*\n" +
-	"\aentries\x18\x01 \x03(\v2\x10.sysctl.v1.EntryR\aentries\"\xb8\x01\n" +
+	"\aentries\x18\x01 \x03(\v2\x10.sysctl.v1.EntryR\aentries\"\xee\x01\n" +
 	"\x05Entry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12&\n" +
 	"\x05scope\x18\x02 \x01(\x0e2\x10.sysctl.v1.ScopeR\x05scope\x12\x1c\n" +
 	"\tnamespace\x18\x03 \x01(\tR\tnamespace\x12\x19\n" +
 	"\x05value\x18\x04 \x01(\tH\x00R\x05value\x88\x01\x01\x12\x1a\n" +
 	"\bwritable\x18\x05 \x01(\bR\bwritable\x12\x16\n" +
-	"\x06reason\x18\x06 \x01(\tR\x06reasonB\b\n" +
-	"\x06_value\"L\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12$\n" +
+	"\vfresh_value\x18\a \x01(\tH\x01R\n" +
+	"freshValue\x88\x01\x01B\b\n" +
+	"\x06_valueB\x0e\n" +
+	"\f_fresh_value\"o\n" +
 	"\vListRequest\x12!\n" +
 	"\fcontainer_id\x18\x01 \x01(\tR\vcontainerId\x12\x1a\n" +
-	"\bpatterns\x18\x02 \x03(\tR\bpatterns\":\n" +
+	"\bpatterns\x18\x02 \x03(\tR\bpatterns\x12!\n" +
+	"\ffresh_values\x18\x03 \x01(\bR\vfreshValues\":\n" +
 	"\fListResponse\x12*\n" +
-	"\aentries\x18\x01 \x03(\v2\x10.sysctl.v1.EntryR\aentries\"\x10\n" +
+	"\aentries\x18\x01 \x03(\v2\x10.sysctl.v1.EntryR\aentries\"w\n" +
+	"\x0eExplainRequest\x12!\n" +
+	"\fcontainer_id\x18\x01 \x01(\tR\vcontainerId\x12\x12\n" +
+	"\x04keys\x18\x02 \x03(\tR\x04keys\x12.\n" +
+	"\bsettings\x18\x03 \x03(\v2\x12.sysctl.v1.SettingR\bsettings\"M\n" +
+	"\x0fExplainResponse\x12:\n" +
+	"\fexplanations\x18\x01 \x03(\v2\x16.sysctl.v1.ExplanationR\fexplanations\"\xcf\x04\n" +
+	"\vExplanation\x12&\n" +
+	"\x05entry\x18\x01 \x01(\v2\x10.sysctl.v1.EntryR\x05entry\x12$\n" +
+	"\vguest_value\x18\x02 \x01(\tH\x00R\n" +
+	"guestValue\x88\x01\x01\x12!\n" +
+	"\fscope_reason\x18\x03 \x01(\tR\vscopeReason\x12\x12\n" +
+	"\x04type\x18\x04 \x01(\tR\x04type\x12#\n" +
+	"\rtype_inferred\x18\x05 \x01(\bR\ftypeInferred\x12\x12\n" +
+	"\x04unit\x18\x06 \x01(\tR\x04unit\x12\x18\n" +
+	"\ameaning\x18\a \x01(\tR\ameaning\x12\x16\n" +
+	"\x06source\x18\b \x01(\tR\x06source\x12\x14\n" +
+	"\x05since\x18\t \x01(\tR\x05since\x12\x16\n" +
+	"\x06module\x18\n" +
+	" \x01(\tR\x06module\x12\x17\n" +
+	"\aone_way\x18\v \x01(\tR\x06oneWay\x12\x14\n" +
+	"\x05loses\x18\f \x01(\tR\x05loses\x12!\n" +
+	"\fside_effects\x18\r \x01(\tR\vsideEffects\x12\x14\n" +
+	"\x05moves\x18\x0e \x03(\tR\x05moves\x12\x18\n" +
+	"\aallowed\x18\x0f \x01(\bR\aallowed\x12\x12\n" +
+	"\x04rule\x18\x10 \x01(\rR\x04rule\x12\x16\n" +
+	"\x06ruling\x18\x11 \x01(\tR\x06ruling\x12,\n" +
+	"\aoutcome\x18\x12 \x01(\v2\x12.sysctl.v1.OutcomeR\aoutcome\x12\x1a\n" +
+	"\bexpected\x18\x13 \x01(\tR\bexpected\x12\x1a\n" +
+	"\bvolatile\x18\x14 \x01(\tR\bvolatileB\x0e\n" +
+	"\f_guest_value\"\x10\n" +
 	"\x0eGetInfoRequest\"\x9a\x03\n" +
 	"\x0fGetInfoResponse\x12#\n" +
 	"\ragent_version\x18\x01 \x01(\tR\fagentVersion\x12%\n" +
@@ -1354,11 +1735,12 @@ const file_sysctl_v1_sysctl_proto_rawDesc = "" +
 	"\x19FAILURE_KIND_NO_CONTAINER\x10\x04\x12\x1c\n" +
 	"\x18FAILURE_KIND_ROLLED_BACK\x10\x05\x12 \n" +
 	"\x1cFAILURE_KIND_ROLLBACK_FAILED\x10\x06\x12\x1a\n" +
-	"\x16FAILURE_KIND_CANCELLED\x10\a2\xf8\x01\n" +
+	"\x16FAILURE_KIND_CANCELLED\x10\a2\xba\x02\n" +
 	"\rSysctlService\x124\n" +
 	"\x03Set\x12\x15.sysctl.v1.SetRequest\x1a\x16.sysctl.v1.SetResponse\x124\n" +
 	"\x03Get\x12\x15.sysctl.v1.GetRequest\x1a\x16.sysctl.v1.GetResponse\x129\n" +
 	"\x04List\x12\x16.sysctl.v1.ListRequest\x1a\x17.sysctl.v1.ListResponse0\x01\x12@\n" +
+	"\aExplain\x12\x19.sysctl.v1.ExplainRequest\x1a\x1a.sysctl.v1.ExplainResponse\x12@\n" +
 	"\aGetInfo\x12\x19.sysctl.v1.GetInfoRequest\x1a\x1a.sysctl.v1.GetInfoResponseB&Z$kata-sysctl/proto/sysctl/v1;sysctlv1b\x06proto3"
 
 var (
@@ -1374,7 +1756,7 @@ func file_sysctl_v1_sysctl_proto_rawDescGZIP() []byte {
 }
 
 var file_sysctl_v1_sysctl_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_sysctl_v1_sysctl_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_sysctl_v1_sysctl_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_sysctl_v1_sysctl_proto_goTypes = []any{
 	(Scope)(0),              // 0: sysctl.v1.Scope
 	(Status)(0),             // 1: sysctl.v1.Status
@@ -1389,10 +1771,13 @@ var file_sysctl_v1_sysctl_proto_goTypes = []any{
 	(*Entry)(nil),           // 10: sysctl.v1.Entry
 	(*ListRequest)(nil),     // 11: sysctl.v1.ListRequest
 	(*ListResponse)(nil),    // 12: sysctl.v1.ListResponse
-	(*GetInfoRequest)(nil),  // 13: sysctl.v1.GetInfoRequest
-	(*GetInfoResponse)(nil), // 14: sysctl.v1.GetInfoResponse
-	(*ScopeCount)(nil),      // 15: sysctl.v1.ScopeCount
-	(*Limits)(nil),          // 16: sysctl.v1.Limits
+	(*ExplainRequest)(nil),  // 13: sysctl.v1.ExplainRequest
+	(*ExplainResponse)(nil), // 14: sysctl.v1.ExplainResponse
+	(*Explanation)(nil),     // 15: sysctl.v1.Explanation
+	(*GetInfoRequest)(nil),  // 16: sysctl.v1.GetInfoRequest
+	(*GetInfoResponse)(nil), // 17: sysctl.v1.GetInfoResponse
+	(*ScopeCount)(nil),      // 18: sysctl.v1.ScopeCount
+	(*Limits)(nil),          // 19: sysctl.v1.Limits
 }
 var file_sysctl_v1_sysctl_proto_depIdxs = []int32{
 	3,  // 0: sysctl.v1.SetRequest.settings:type_name -> sysctl.v1.Setting
@@ -1404,22 +1789,28 @@ var file_sysctl_v1_sysctl_proto_depIdxs = []int32{
 	10, // 6: sysctl.v1.GetResponse.entries:type_name -> sysctl.v1.Entry
 	0,  // 7: sysctl.v1.Entry.scope:type_name -> sysctl.v1.Scope
 	10, // 8: sysctl.v1.ListResponse.entries:type_name -> sysctl.v1.Entry
-	15, // 9: sysctl.v1.GetInfoResponse.scope_counts:type_name -> sysctl.v1.ScopeCount
-	16, // 10: sysctl.v1.GetInfoResponse.limits:type_name -> sysctl.v1.Limits
-	0,  // 11: sysctl.v1.ScopeCount.scope:type_name -> sysctl.v1.Scope
-	4,  // 12: sysctl.v1.SysctlService.Set:input_type -> sysctl.v1.SetRequest
-	8,  // 13: sysctl.v1.SysctlService.Get:input_type -> sysctl.v1.GetRequest
-	11, // 14: sysctl.v1.SysctlService.List:input_type -> sysctl.v1.ListRequest
-	13, // 15: sysctl.v1.SysctlService.GetInfo:input_type -> sysctl.v1.GetInfoRequest
-	6,  // 16: sysctl.v1.SysctlService.Set:output_type -> sysctl.v1.SetResponse
-	9,  // 17: sysctl.v1.SysctlService.Get:output_type -> sysctl.v1.GetResponse
-	12, // 18: sysctl.v1.SysctlService.List:output_type -> sysctl.v1.ListResponse
-	14, // 19: sysctl.v1.SysctlService.GetInfo:output_type -> sysctl.v1.GetInfoResponse
-	16, // [16:20] is the sub-list for method output_type
-	12, // [12:16] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	3,  // 9: sysctl.v1.ExplainRequest.settings:type_name -> sysctl.v1.Setting
+	15, // 10: sysctl.v1.ExplainResponse.explanations:type_name -> sysctl.v1.Explanation
+	10, // 11: sysctl.v1.Explanation.entry:type_name -> sysctl.v1.Entry
+	5,  // 12: sysctl.v1.Explanation.outcome:type_name -> sysctl.v1.Outcome
+	18, // 13: sysctl.v1.GetInfoResponse.scope_counts:type_name -> sysctl.v1.ScopeCount
+	19, // 14: sysctl.v1.GetInfoResponse.limits:type_name -> sysctl.v1.Limits
+	0,  // 15: sysctl.v1.ScopeCount.scope:type_name -> sysctl.v1.Scope
+	4,  // 16: sysctl.v1.SysctlService.Set:input_type -> sysctl.v1.SetRequest
+	8,  // 17: sysctl.v1.SysctlService.Get:input_type -> sysctl.v1.GetRequest
+	11, // 18: sysctl.v1.SysctlService.List:input_type -> sysctl.v1.ListRequest
+	13, // 19: sysctl.v1.SysctlService.Explain:input_type -> sysctl.v1.ExplainRequest
+	16, // 20: sysctl.v1.SysctlService.GetInfo:input_type -> sysctl.v1.GetInfoRequest
+	6,  // 21: sysctl.v1.SysctlService.Set:output_type -> sysctl.v1.SetResponse
+	9,  // 22: sysctl.v1.SysctlService.Get:output_type -> sysctl.v1.GetResponse
+	12, // 23: sysctl.v1.SysctlService.List:output_type -> sysctl.v1.ListResponse
+	14, // 24: sysctl.v1.SysctlService.Explain:output_type -> sysctl.v1.ExplainResponse
+	17, // 25: sysctl.v1.SysctlService.GetInfo:output_type -> sysctl.v1.GetInfoResponse
+	21, // [21:26] is the sub-list for method output_type
+	16, // [16:21] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_sysctl_v1_sysctl_proto_init() }
@@ -1429,13 +1820,14 @@ func file_sysctl_v1_sysctl_proto_init() {
 	}
 	file_sysctl_v1_sysctl_proto_msgTypes[2].OneofWrappers = []any{}
 	file_sysctl_v1_sysctl_proto_msgTypes[7].OneofWrappers = []any{}
+	file_sysctl_v1_sysctl_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sysctl_v1_sysctl_proto_rawDesc), len(file_sysctl_v1_sysctl_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   14,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,6 +27,7 @@ const (
 	SysctlService_Set_FullMethodName     = "/sysctl.v1.SysctlService/Set"
 	SysctlService_Get_FullMethodName     = "/sysctl.v1.SysctlService/Get"
 	SysctlService_List_FullMethodName    = "/sysctl.v1.SysctlService/List"
+	SysctlService_Explain_FullMethodName = "/sysctl.v1.SysctlService/Explain"
 	SysctlService_GetInfo_FullMethodName = "/sysctl.v1.SysctlService/GetInfo"
 )
 
@@ -44,6 +45,8 @@ type SysctlServiceClient interface {
 	Get(ctx context.Context, in *GetRequest, opts ...grpc.CallOption) (*GetResponse, error)
 	// List streams the keys that the kernel shows to the target, in the order of their paths.
 	List(ctx context.Context, in *ListRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListResponse], error)
+	// Explain tells what keys are, where they have their values, and what would become of a value. It writes nothing.
+	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
 	// GetInfo tells what runs in the guest: versions, limits, policy, and who may connect.
 	GetInfo(ctx context.Context, in *GetInfoRequest, opts ...grpc.CallOption) (*GetInfoResponse, error)
 }
@@ -95,6 +98,16 @@ func (c *sysctlServiceClient) List(ctx context.Context, in *ListRequest, opts ..
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type SysctlService_ListClient = grpc.ServerStreamingClient[ListResponse]
 
+func (c *sysctlServiceClient) Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExplainResponse)
+	err := c.cc.Invoke(ctx, SysctlService_Explain_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *sysctlServiceClient) GetInfo(ctx context.Context, in *GetInfoRequest, opts ...grpc.CallOption) (*GetInfoResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetInfoResponse)
@@ -119,6 +132,8 @@ type SysctlServiceServer interface {
 	Get(context.Context, *GetRequest) (*GetResponse, error)
 	// List streams the keys that the kernel shows to the target, in the order of their paths.
 	List(*ListRequest, grpc.ServerStreamingServer[ListResponse]) error
+	// Explain tells what keys are, where they have their values, and what would become of a value. It writes nothing.
+	Explain(context.Context, *ExplainRequest) (*ExplainResponse, error)
 	// GetInfo tells what runs in the guest: versions, limits, policy, and who may connect.
 	GetInfo(context.Context, *GetInfoRequest) (*GetInfoResponse, error)
 	mustEmbedUnimplementedSysctlServiceServer()
@@ -139,6 +154,9 @@ func (UnimplementedSysctlServiceServer) Get(context.Context, *GetRequest) (*GetR
 }
 func (UnimplementedSysctlServiceServer) List(*ListRequest, grpc.ServerStreamingServer[ListResponse]) error {
 	return status.Error(codes.Unimplemented, "method List not implemented")
+}
+func (UnimplementedSysctlServiceServer) Explain(context.Context, *ExplainRequest) (*ExplainResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Explain not implemented")
 }
 func (UnimplementedSysctlServiceServer) GetInfo(context.Context, *GetInfoRequest) (*GetInfoResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetInfo not implemented")
@@ -211,6 +229,24 @@ func _SysctlService_List_Handler(srv interface{}, stream grpc.ServerStream) erro
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type SysctlService_ListServer = grpc.ServerStreamingServer[ListResponse]
 
+func _SysctlService_Explain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExplainRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SysctlServiceServer).Explain(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SysctlService_Explain_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SysctlServiceServer).Explain(ctx, req.(*ExplainRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SysctlService_GetInfo_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetInfoRequest)
 	if err := dec(in); err != nil {
@@ -243,6 +279,10 @@ var SysctlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Get",
 			Handler:    _SysctlService_Get_Handler,
+		},
+		{
+			MethodName: "Explain",
+			Handler:    _SysctlService_Explain_Handler,
 		},
 		{
 			MethodName: "GetInfo",

@@ -1,0 +1,37 @@
+package apply
+
+import (
+	"kata-sysctl/agent/internal/journal"
+	"kata-sysctl/agent/internal/procsys"
+	"kata-sysctl/agent/internal/sysctl"
+)
+
+// noteBoot writes down what the agent's own namespaces show, once in the life of the VM, before the agent changes what is the VM's. What
+// moves by itself is left out, and what acts when it is read.
+func (a *Applier) noteBoot() error {
+	a.boot.Lock()
+	defer a.boot.Unlock()
+	if a.Journal.HasBootValues() {
+		return nil
+	}
+	var keys []sysctl.Key
+	err := a.Tree.Walk(func(k sysctl.Key, attr procsys.Attr) {
+		if facts := sysctl.FactsOf(k); attr.Readable() && !facts.ReadActs() && facts.Volatile() == "" {
+			keys = append(keys, k)
+		}
+	})
+	if err == nil {
+		err = a.Journal.WriteBootValues(func(yield func(journal.Record) bool) {
+			var buf procsys.Buffer
+			for _, k := range keys {
+				if value, err := readText(a.Tree, k, &buf); err == nil && !yield(journal.Record{Key: k, Old: value}) {
+					return
+				}
+			}
+		})
+	}
+	if err != nil {
+		return failure(KindInternal, "%w; nothing was written", err)
+	}
+	return nil
+}
