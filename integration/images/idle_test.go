@@ -1,7 +1,9 @@
 package images
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,8 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
 	"kata-sysctl/guestimage/testimage"
 	"kata-sysctl/integration/vm"
+	sysctlv1 "kata-sysctl/proto/sysctl/v1"
 )
 
 // agentMemory prints the RSS and PSS of the agent in KiB, or nothing where it does not run.
@@ -41,7 +47,22 @@ func available(t *testing.T, guest *vm.VM) int {
 	return readings[len(readings)/2]
 }
 
-// After a rest of a minute a VM that was tuned 10,000 times has as much memory as one that never was.
+// stay connects to the agent, asks it something, and stays connected until the test ends, as if its end had got lost on the way: of some hundred
+// ends of clients vhost-device-vsock 0.3.0 loses one, when the client closed with something left to read.
+func stay(t *testing.T, guest *vm.VM) {
+	t.Helper()
+	client, err := grpc.NewClient("passthrough:guest", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return guest.Dial(ctx, vm.AgentPort) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	if _, err := sysctlv1.NewSysctlServiceClient(client).GetInfo(t.Context(), &sysctlv1.GetInfoRequest{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// After a rest of a minute a VM that was tuned 10,000 times has as much memory as one that never was, though a client forgot to go.
 func TestIdleCost(t *testing.T) {
 	begin(t)
 	const (
@@ -67,6 +88,7 @@ func TestIdleCost(t *testing.T) {
 		t.Fatalf("the agent's memory after %d sets: %q, %v", done, running, err)
 	}
 	during := available(t, guest)
+	stay(t, guest)
 
 	time.Sleep(rest)
 	after := available(t, guest)

@@ -21,7 +21,10 @@ const (
 	CallTimeout     = 10 * time.Second
 
 	handshakeTimeout = 5 * time.Second
-	drainTimeout     = 5 * time.Second
+	// unusedTimeout is short: a VMM that loses a client's end leaves its connection open, and with it the memory of an agent
+	// that would exit. A client connects again without noticing.
+	unusedTimeout = 10 * time.Second
+	drainTimeout  = 5 * time.Second
 )
 
 // Serve serves until ctx ends or, with Options.IdleExit, nobody was there for a while, then finishes the calls at work and returns.
@@ -31,7 +34,7 @@ func Serve(ctx context.Context, l *Listener, service sysctlv1.SysctlServiceServe
 		grpc.MaxConcurrentStreams(MaxStreams),
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: 5 * time.Minute, Time: time.Minute, Timeout: 20 * time.Second}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: unusedTimeout, Time: time.Minute, Timeout: 20 * time.Second}),
 		grpc.UnaryInterceptor(limitTime),
 	)
 	sysctlv1.RegisterSysctlServiceServer(server, service)
