@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"os"
-	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -54,14 +53,27 @@ func kvmOpens() bool {
 	return f.Close() == nil
 }
 
-// kvmComplaints are QEMU's words for a KVM that does not open after all, and for one that cannot go on. After the latter QEMU
-// lives on with the guest stopped, so there is nothing else to tell it by.
-var kvmComplaints = [][]byte{[]byte("failed to initialize kvm"), []byte("KVM internal error")}
+// kvmComplaint are QEMU's words for a KVM that cannot go on. QEMU lives on with the guest stopped, so there is nothing else to tell it by.
+var kvmComplaint = []byte("KVM internal error")
 
-// kvmGaveUp reports whether QEMU's log has one of them.
+// kvmGaveUp reports whether QEMU's log has them.
 func kvmGaveUp(log string) bool {
 	text, err := os.ReadFile(log)
-	return err == nil && slices.ContainsFunc(kvmComplaints, func(words []byte) bool { return bytes.Contains(text, words) })
+	return err == nil && bytes.Contains(text, kvmComplaint)
+}
+
+// kvmIsToBlame reports whether a boot with KVM has failed by it: QEMU complained, or ended with an error of its own, as it does when KVM does
+// not open or does not take the processor's registers. A guest that ends leaves QEMU without one.
+func (v *VM) kvmIsToBlame() bool {
+	if v.qemu == nil {
+		return false
+	}
+	select {
+	case <-v.qemu.done:
+		return v.qemu.err != nil || kvmGaveUp(v.files.qemu())
+	case <-time.After(time.Second): // whoever noticed first that it ends does not know how
+		return kvmGaveUp(v.files.qemu())
+	}
 }
 
 // KernelVsock reports whether this machine can give guests a vsock device of its kernel's, and run them with KVM: whether that works

@@ -70,7 +70,7 @@ func bootWith(ctx context.Context, config Config, accel Accelerator) (*VM, error
 	defer cancel()
 	began := time.Now()
 	if err := v.boot(ctx, config, accel); err != nil {
-		if accel == KVM && kvmGaveUp(f.qemu()) {
+		if accel == KVM && v.kvmIsToBlame() {
 			err = errors.Join(errKVM, err)
 		}
 		err = describe(err, v.argv, logged("vhost-device-vsock", f.backend()), logged("QEMU", f.qemu()), logged("guest console", f.console()))
