@@ -93,6 +93,9 @@ func TestExplainInAContainer(t *testing.T) {
 	if absent[0].Scope != "ABSENT" || !strings.Contains(absent[0].Reason, "no such key") || absent[1].Value == nil {
 		t.Errorf("%+v", absent)
 	}
+	if absent = explain(t, ctx, exitInvalid, c.id, "net.mptcp.no_such_key", "fs.xfs.error_level"); !strings.HasSuffix(absent[1].Reason, "; xfs would bring it") {
+		t.Errorf("%+v", absent)
+	}
 	// For people, a paragraph.
 	code, stdout, stderr := hostclient(t, ctx, "explain", "--container", c.id, "net.core.somaxconn=70000")
 	for _, line := range []string{"net.core.somaxconn\n", "  scope:       NET: ", "  value:       1234; ", "  = 70000:     WOULD_APPLY"} {

@@ -255,6 +255,11 @@ func TestBestEffortKeepsTheRest(t *testing.T) {
 	expect(t, g.c1, "net/core/somaxconn", "99")
 	expect(t, g.c1, "kernel/shmmax", "1000000")
 	expect(t, g.c1, "kernel/sem", sem)
+
+	// What the kernel refuses, and can't be read, need not be put back (net/ipv6/addrconf.c: there is no secret of "all").
+	req = request("net.ipv6.conf.all.stable_secret=2001:db8::1", "net.core.somaxconn=100")
+	req.BestEffort = true
+	g.must(t, req, apply.Failed, apply.Applied)
 }
 
 func TestMismatch(t *testing.T) {
@@ -274,6 +279,12 @@ func TestOneWay(t *testing.T) {
 	g.mustFail(t, req, apply.KindInvalid, apply.Invalid, apply.NotAttempted)
 	expect(t, g.c1, "net/core/somaxconn", "4096")
 	req.AllowOneWay = true
+	req.DryRun = true
+	if outcomes := g.must(t, req, apply.WouldApply, apply.WouldApply); len(outcomes[0].Notes) != 1 || !strings.HasPrefix(outcomes[0].Notes[0], "can't be undone: ") ||
+		len(outcomes[1].Notes) != 0 {
+		t.Errorf("the notes of a dry run: %+v", outcomes)
+	}
+	req.DryRun = false
 	g.must(t, req, apply.Applied, apply.Applied)
 	expect(t, g.c1, "net/core/somaxconn", "99")
 	// It goes last: a failure of another setting comes before it.
@@ -378,6 +389,15 @@ func TestMovedKeys(t *testing.T) {
 	})
 }
 
+// A key is written after the one that the kernel copies to it, whatever the order of the request.
+func TestParentsGoFirst(t *testing.T) {
+	g := newGuest(t)
+	addLink(t, g.c1, "eth0")
+	g.must(t, request("net.ipv6.conf.eth0.disable_ipv6=0", "net.ipv6.conf.all.disable_ipv6=1"), apply.Applied, apply.Applied)
+	expect(t, g.c1, "net/ipv6/conf/eth0/disable_ipv6", "0")
+	expect(t, g.c1, "net/ipv6/conf/lo/disable_ipv6", "1")
+}
+
 // A word that the kernel does not have is refused before the write, unless the kernel might have a module for it: then it is asked.
 func TestUnavailableWord(t *testing.T) {
 	g := newGuest(t)
@@ -416,7 +436,7 @@ func TestBadSettings(t *testing.T) {
 		{"key of a module", "net.mpls.default_ttl", "1", apply.KindInvalid, apply.Absent, "mpls_router"},
 		{"read-only key", "net.ipv4.tcp_available_congestion_control", "reno", apply.KindInvalid, apply.ReadOnly, "read-only"},
 		{"write-only key", "net.ipv4.route.flush", "1", apply.KindInvalid, apply.Invalid, "atomic"},
-		{"directory", "net.ipv4", "1", apply.KindInvalid, apply.Absent, ""},
+		{"directory", "net.ipv4", "1", apply.KindInvalid, apply.Absent, "a directory of keys"},
 		{"no number", "net.core.somaxconn", "many", apply.KindInvalid, apply.Invalid, "not a number"},
 		{"octal", "net.core.somaxconn", "010", apply.KindInvalid, apply.Invalid, "octal 8"},
 		{"tail", "net.core.somaxconn", "60 junk", apply.KindInvalid, apply.Invalid, "not a number"},
@@ -493,7 +513,7 @@ func TestGet(t *testing.T) {
 		reason string
 	}{
 		{sysctl.ScopeNet, ""}, {sysctl.ScopeIPC, ""}, {sysctl.ScopeUTS, ""}, {sysctl.ScopeVM, ""}, {sysctl.ScopeNet, ""},
-		{sysctl.ScopeAbsent, "no such key"}, {sysctl.ScopeUnknown, "empty segment"}, {sysctl.ScopeAbsent, "no such key"},
+		{sysctl.ScopeAbsent, "no such key"}, {sysctl.ScopeUnknown, "empty segment"}, {sysctl.ScopeAbsent, "a directory"},
 		{sysctl.ScopeNet, "write-only"}, {sysctl.ScopePID, "PID namespace"},
 	} {
 		r := readings[i]

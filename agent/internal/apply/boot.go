@@ -6,7 +6,7 @@ import (
 	"kata-sysctl/agent/internal/sysctl"
 )
 
-// noteBoot writes down what the agent's own namespaces show, once in the life of the VM, before the agent changes what is the VM's. What
+// noteBoot writes down the values of the VM's keys, once in the life of the VM, before the agent changes one. What
 // moves by itself is left out, and what acts when it is read.
 func (a *Applier) noteBoot() error {
 	a.boot.Lock()
@@ -14,8 +14,12 @@ func (a *Applier) noteBoot() error {
 	if a.Journal.HasBootValues() {
 		return nil
 	}
+	scopes := a.Scopes.Current()
 	var keys []sysctl.Key
 	err := a.Tree.Walk(func(k sysctl.Key, attr procsys.Attr) {
+		if scope, ok := scopes.Lookup(k); ok && scope.PerNamespace() {
+			return
+		}
 		if facts := sysctl.FactsOf(k); attr.Readable() && !facts.ReadActs() && facts.Volatile() == "" {
 			keys = append(keys, k)
 		}

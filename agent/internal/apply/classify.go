@@ -32,7 +32,7 @@ func (b *batch) classify(ctx context.Context) error {
 		e.Namespace = string(b.target.ID(e.Scope))
 		switch {
 		case e.Scope == sysctl.ScopeAbsent:
-			e.reject(Absent, absentReason(e.key))
+			e.reject(Absent, absentReason(b.a.Tree, e.key))
 		case (e.Scope == sysctl.ScopeUser || e.Scope == sysctl.ScopePID) && b.req.Container != "":
 			e.reject(Invalid, unreachable(e.Scope))
 		case seen[e.key.Path()]:

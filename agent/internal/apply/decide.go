@@ -58,9 +58,7 @@ func (e *entry) open(tree *procsys.Tree, buf *procsys.Buffer) {
 	case err == nil:
 		e.opened = true
 	case errors.Is(err, unix.ENOENT):
-		e.reject(Absent, absentReason(e.key)+": these namespaces don't show it")
-	case errors.Is(err, unix.EISDIR):
-		e.reject(Invalid, "this is a directory of keys, not a key")
+		e.reject(Absent, absentReason(tree, e.key)+": these namespaces don't show it")
 	case errors.Is(err, unix.EACCES):
 		e.reject(ReadOnly, "the kernel shows the key read-only")
 		e.readOnly(tree, buf)
@@ -191,6 +189,8 @@ func (b *batch) admit(ctx context.Context) error {
 			e.Status = WouldApply
 			if e.isEqual(e.old) && !b.req.Force {
 				e.Status = Unchanged
+			} else if e.oneWay != "" {
+				e.Notes = append(e.Notes, "can't be undone: "+e.oneWay)
 			}
 		}
 		b.done = true

@@ -145,8 +145,8 @@ func (a *Applier) foresee(ctx context.Context, e *Explanation, containerID, valu
 	if how := e.Type.Rounding(); how != "" {
 		e.Outcome.Notes = append(e.Outcome.Notes, how)
 	}
-	if why := e.Facts.OneWayFor(value); why != "" {
-		e.Outcome.Notes = append(e.Outcome.Notes, "can't be undone: "+why)
+	if e.Type.Kind == sysctl.KindWords && e.Type.Validate(value) != nil {
+		e.Outcome.Notes = append(e.Outcome.Notes, "it is not there now: the kernel will look for a module")
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func (a *Applier) Get(ctx context.Context, containerID string, keys []string) ([
 		r.Key, r.Scope, r.Namespace = f.key.String(), f.scope, string(target.ID(f.scope))
 		switch {
 		case f.scope == sysctl.ScopeAbsent:
-			r.Reason = absentReason(f.key)
+			r.Reason = absentReason(a.Tree, f.key)
 		case (f.scope == sysctl.ScopeUser || f.scope == sysctl.ScopePID) && containerID != "":
 			r.Reason = unreachable(f.scope)
 		case f.scope.PerNamespace():
@@ -86,10 +86,7 @@ func (r *Reading) read(tree *procsys.Tree, k sysctl.Key, buf *procsys.Buffer) {
 	attr, err := tree.Stat(k)
 	switch {
 	case errors.Is(err, unix.ENOENT):
-		r.Reason = absentReason(k)
-		return
-	case errors.Is(err, unix.EISDIR):
-		r.Reason = "this is a directory of keys, not a key"
+		r.Reason = absentReason(tree, k)
 		return
 	case err != nil:
 		r.Reason = err.Error()

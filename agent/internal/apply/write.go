@@ -44,7 +44,9 @@ func (b *batch) write(context.Context) error {
 		wrote = true
 		e.write(&b.a.buf, b.req.AcceptKernelValue)
 		if e.failed(b.req.AcceptKernelValue) && b.req.BestEffort {
-			e.restore(&b.a.buf)
+			if e.Before != nil {
+				e.restore(&b.a.buf)
+			}
 			return true
 		}
 		return !e.failed(b.req.AcceptKernelValue)

@@ -109,6 +109,9 @@ func (b *bench) write(k sysctl.Key, value string) (accepted bool, read string, e
 	if !typ.Equal(value, string(after)) {
 		return true, string(after), fmt.Errorf("the kernel made %q of %q", after, value)
 	}
+	if kept := typ.Kept(value); typ.Kind == sysctl.KindInts && !typ.Equal(kept, string(after)) { // as if it rounded, and it does not
+		return true, string(after), fmt.Errorf("the kernel made %q of %q, and the catalog expects %q", after, value, kept)
+	}
 	return true, string(after), nil
 }
 

@@ -47,9 +47,13 @@ func (m *Map) measureNet(tree *procsys.Tree, thread *nsthread.Thread, seen listi
 	}
 	for path := range fresh {
 		// Present only in the fresh namespace: of a device that the VM has not.
-		if _, ok := seen[path]; !ok {
-			m.findings[path] = Finding{sysctl.ScopeNet, FreshOnly}
+		if _, ok := seen[path]; ok {
+			continue
 		}
+		if _, err := tree.Stat(sysctl.KeyOfPath(path)); err == nil {
+			continue // a module has just brought it, so that nothing is known of it
+		}
+		m.findings[path] = Finding{sysctl.ScopeNet, FreshOnly}
 	}
 	for _, path := range own {
 		// The kernel takes the write permission away where a namespace's entry points at the VM's value

@@ -3,15 +3,24 @@ package sysctl
 import "strings"
 
 // Ranks is the number of ranks.
-const Ranks = 5
+const Ranks = 2 * ranks
+
+// ranks is their number among keys that destroy nothing.
+const ranks = 4
 
 // Rank orders the settings of a batch: a key that the kernel copies to others comes before those others, and what destroys
-// something comes last. Keys of the same rank keep the order in which they were requested. What can't be undone at all
+// something comes last, in that order too. Keys of the same rank keep the order in which they were requested. What can't be undone at all
 // goes after every rank.
 func Rank(k Key, facts Facts) int {
+	rank := rank(k)
+	if facts.Loses() != "" {
+		rank += ranks
+	}
+	return rank
+}
+
+func rank(k Key) int {
 	switch {
-	case facts.Loses() != "":
-		return 4
 	case k.path == "net/ipv4/ip_forward":
 		return 0
 	case !strings.HasPrefix(k.path, "net/"):

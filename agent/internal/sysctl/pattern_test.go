@@ -52,7 +52,7 @@ func TestPattern(t *testing.T) {
 func TestRank(t *testing.T) {
 	for key, want := range map[string]int{
 		"net.ipv4.ip_forward": 0, "net.ipv4.conf.all.rp_filter": 1, "net.ipv6.conf.default.forwarding": 2,
-		"net.ipv4.conf.eth0.rp_filter": 3, "vm.swappiness": 3, "kernel.shm_rmid_forced": 4, "net.ipv6.conf.all.disable_ipv6": 4,
+		"net.ipv4.conf.eth0.rp_filter": 3, "vm.swappiness": 3, "net.ipv6.conf.all.disable_ipv6": 5, "net.ipv6.conf.eth0.disable_ipv6": 7, "kernel.shm_rmid_forced": 7,
 	} {
 		k, _ := ParseKey(key)
 		if got := Rank(k, FactsOf(k)); got != want || got >= Ranks {

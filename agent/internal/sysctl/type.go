@@ -116,6 +116,9 @@ func (t Type) describeWords() string {
 	if lister, ok := t.Lister(); ok {
 		among = "what " + lister.String() + " lists"
 	}
+	if t.facts.Autoload() {
+		among += ", or what a module brings"
+	}
 	if t.Many {
 		return "some of " + among
 	}

@@ -150,7 +150,7 @@ func because(reason string) string {
 	return ": " + reason
 }
 
-// values are the value here, in the guest's own namespaces, and in new ones, as far as they differ.
+// values are the value here, in the guest's own namespaces, and in new ones or after boot, as far as they differ.
 func (e *Explanation) values() string {
 	if e.Value == nil {
 		return "(" + e.Reason + ")"
@@ -160,12 +160,21 @@ func (e *Explanation) values() string {
 		text += "; the guest's own: " + orEmpty(*e.GuestValue)
 	}
 	if e.FreshValue != nil && *e.FreshValue != *e.Value {
-		text += "; a new namespace's: " + orEmpty(*e.FreshValue)
+		text += "; " + e.whose() + ": " + orEmpty(*e.FreshValue)
 	}
 	if !e.Writable {
 		text += " (read-only)"
 	}
 	return text
+}
+
+// whose is the fresh value of the key, by its scope.
+func (e *Explanation) whose() string {
+	switch e.Scope {
+	case "NET", "IPC", "UTS":
+		return "a new namespace's"
+	}
+	return "when the agent first worked"
 }
 
 // orEmpty makes an empty value visible.
