@@ -139,9 +139,9 @@ func TestListInAContainer(t *testing.T) {
 // The shell is offered the keys and the values that the container has.
 func TestCompletionOfKeys(t *testing.T) {
 	ctx := begin(t)
-	// Completion waits a second, which is not always enough for all keys of a guest that is emulated twice. Users press the key again.
+	// Completion waits a second, which is not always enough for all keys of an emulated guest. Users press the key again.
 	var patience time.Duration
-	if on == tier.VHost {
+	if on != tier.Local {
 		patience = 30 * time.Second
 	}
 	c := startContainer(t, ctx, guestctl.Container{ID: "completed"})

@@ -203,7 +203,10 @@ func faultClockJumps(t *testing.T, ctx context.Context, s scene) {
 
 // A guest whose memory is used up kills what takes it. Calls meanwhile end in time, one way or the other.
 func faultOutOfMemory(t *testing.T, ctx context.Context, s scene) {
-	const timeout = 5 * time.Second
+	timeout := 5 * time.Second
+	if !guests.has(patientVsock) {
+		timeout = 20 * time.Second
+	}
 	kills := func() string { return s.do(t, ctx, "awk", "/^oom_kill /{print $2}", "/proc/vmstat") }
 	before := kills()
 	done := make(chan error, 1)

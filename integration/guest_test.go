@@ -117,9 +117,14 @@ func startOwn(t *testing.T, ctx context.Context, memory int) guest {
 	return own
 }
 
+// afterwards is the context of what a test does when it ends: its own has ended by then.
+func afterwards() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), time.Minute)
+}
+
 // keepConsole keeps the guest's console log and the command line that boots it for whoever looks into a failure.
 func keepConsole(t *testing.T, g guest) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := afterwards()
 	defer cancel()
 	console, err := g.ReadConsole(ctx)
 	if err != nil {
@@ -155,7 +160,9 @@ func startContainer(t *testing.T, ctx context.Context, c guestctl.Container) pod
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := shared.StopContainer(context.Background(), c.ID); err != nil && !t.Failed() {
+		ctx, cancel := afterwards()
+		defer cancel()
+		if err := shared.StopContainer(ctx, c.ID); err != nil && !t.Failed() {
 			t.Errorf("stop container %s: %v", c.ID, err)
 		}
 	})

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
 )
 
 // Exit codes of hostclient, from docs/cli.md.
@@ -76,8 +75,7 @@ func set(t *testing.T, ctx context.Context, wantCode int, wantStatuses string, a
 func putBack(t *testing.T, settings ...string) {
 	t.Helper()
 	t.Cleanup(func() {
-		// The test's own context has ended by now.
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := afterwards()
 		defer cancel()
 		if code, _, stderr := hostclient(t, ctx, append([]string{"set"}, settings...)...); code != exitDone {
 			t.Errorf("put back %q: exit code %d: %s", settings, code, stderr)

@@ -117,15 +117,17 @@ func rebootUnderClient(t *testing.T, ctx context.Context, s scene) error {
 	err := s.guest.(machine).Reboot(rebooting)
 	r := connected.wait(t, timeout+slack)
 	t.Logf("the client that was connected: exit code %d after %.1f s: %s", r.code, r.took.Seconds(), strings.TrimSpace(r.stderr))
-	if err != nil {
-		unreachable(t, r)
-		return err
+	if err == nil {
+		s.works(t, ctx)
 	}
-	if r.code != exitDone {
+	// Where the device does not bear with clients that give up, their attempts are few and far between: one of them may get through and the
+	// harness not, or the other way round.
+	if r.code != exitDone && (err != nil || !guests.has(patientVsock)) {
+		unreachable(t, r)
+	} else if r.code != exitDone {
 		t.Errorf("exit code %d", r.code)
 	}
-	s.works(t, ctx)
-	return nil
+	return err
 }
 
 // unplug pulls the vsock device. The guest lets go of it in its own time.

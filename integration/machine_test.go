@@ -15,7 +15,7 @@ import (
 var volatile = map[string]bool{
 	"fs/aio-nr": true, "fs/dentry-state": true, "fs/file-nr": true, "fs/inode-nr": true, "fs/inode-state": true, "fs/nfs/nlm_end_grace": true,
 	"fs/quota/allocated_dquots": true, "fs/quota/cache_hits": true, "fs/quota/drops": true, "fs/quota/free_dquots": true, "fs/quota/lookups": true,
-	"fs/quota/reads": true, "fs/quota/syncs": true, "fs/quota/writes": true, "kernel/keys/gc_delay": true, "kernel/ns_last_pid": true,
+	"fs/quota/reads": true, "fs/quota/syncs": true, "fs/quota/writes": true, "kernel/hung_task_detect_count": true, "kernel/hung_task_warnings": true, "kernel/keys/gc_delay": true, "kernel/ns_last_pid": true,
 	"kernel/perf_event_max_sample_rate": true, "kernel/pty/nr": true, "kernel/random/entropy_avail": true,
 	"kernel/random/uuid": true, "net/netfilter/nf_conntrack_count": true,
 	// Reading it has an effect.

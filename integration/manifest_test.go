@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"kata-sysctl/guestimage/guestctl"
 )
@@ -47,7 +46,7 @@ func folder(t *testing.T, ctx context.Context) string {
 	t.Helper()
 	dir := strings.TrimSpace(there(t, ctx, "mktemp", "-d"))
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := afterwards()
 		defer cancel()
 		there(t, ctx, "rm", "-r", dir)
 	})

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"kata-sysctl/guestimage/guestctl"
 )
@@ -66,7 +65,7 @@ func (before tree) differences(now tree) []string {
 
 // checkReset fails a test that leaves the shared guest other than it was.
 func checkReset(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := afterwards()
 	defer cancel()
 	now, err := readTree(ctx, shared)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"kata-sysctl/guestimage/guestctl"
 )
@@ -54,7 +53,9 @@ echo $!`
 	}
 	pid := strings.TrimSpace(string(result.Stdout))
 	t.Cleanup(func() {
-		if _, err := shared.Run(context.Background(), "kill", pid); err != nil {
+		ctx, cancel := afterwards()
+		defer cancel()
+		if _, err := shared.Run(ctx, "kill", pid); err != nil {
 			t.Errorf("stop the agent: %v", err)
 		}
 	})
@@ -375,7 +376,7 @@ func TestVMScopeIsTrue(t *testing.T) {
 	before := mustReadTree(t, ctx)
 	views := map[pod]tree{a: a.tree(), b: b.tree()}
 	t.Cleanup(func() { // checkReset looks at what came of it
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // the test's own has ended by then
+		ctx, cancel := afterwards()
 		defer cancel()
 		for range 2 { // as some limit others
 			openAgent{t, ctx, agent.target}.set("", own(entries), "--best-effort")
@@ -473,7 +474,9 @@ func TestSideEffects(t *testing.T) {
 	inGuest(t, ctx, "sh", "-c", `modprobe dummy && ip link add side0 type dummy && cd /proc/sys/net/ipv4 &&
 echo reno >tcp_allowed_congestion_control && echo reno >tcp_congestion_control`)
 	t.Cleanup(func() {
-		if _, err := shared.Run(context.Background(), "ip", "link", "del", "side0"); err != nil {
+		ctx, cancel := afterwards()
+		defer cancel()
+		if _, err := shared.Run(ctx, "ip", "link", "del", "side0"); err != nil {
 			t.Error(err)
 		}
 	})

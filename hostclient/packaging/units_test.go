@@ -84,7 +84,7 @@ func layOut(t *testing.T, root, line string) {
 		"etc/machine-id":               strings.Repeat("1", 32) + "\n",
 		"etc/os-release":               "NAME=guest\n",
 		"etc/passwd":                   "root:x:0:0::/root:/bin/sh\n",
-		"etc/kata-sysctl/agent.toml":   "idle_exit = \"1s\"\n",
+		"etc/kata-sysctl/agent.toml":   "idle_exit = \"3s\"\n",
 		"etc/check.sh":                 string(script),
 		"units/kata-agent.service":     "[Service]\nExecStart=/bin/bash /etc/check.sh\nStandardOutput=file:/result/out\nStandardError=tty\n",
 		"units/kata-containers.target": "[Unit]\nRequires=basic.target kata-agent.service\nAfter=basic.target\nAllowIsolate=yes\n",

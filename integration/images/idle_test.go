@@ -3,6 +3,7 @@ package images
 import (
 	"context"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -120,26 +121,26 @@ func settingsOf(t *testing.T, guest *vm.VM) (file string, settings int) {
 	return file, strings.Count(lines, "\n")
 }
 
-// What the agent adds to the time until kata-containers.target is reached: the best of some boots with it and without it, in turn.
+// What the agent adds to the time until kata-containers.target is reached: the best of some boots with it and without it, in turn, and of more
+// where others kept the machine busy in one and not in the other.
 func TestBootCost(t *testing.T) {
 	begin(t)
 	const (
-		boots = 3
-		limit = 1.2 // above what one boot differs from the next on a busy machine
+		enough, most = 3, 6 // boots of each
+		limit        = 1.2  // above what the best boot of one differs from that of the other
 	)
 	s := shapes["ext4"]
 	without := s.make(t, made.systemd)
 	with := bake(t, without)
-	var best [2]time.Duration
-	for range boots {
+	best := [2]time.Duration{math.MaxInt64, math.MaxInt64}
+	ratio := math.Inf(1)
+	for boots := 1; boots <= enough || boots <= most && ratio > limit; boots++ {
 		for i, image := range []testimage.Image{without, with} {
-			if took := untilTarget(t, boot(t, s.config(t, image))); best[i] == 0 || took < best[i] {
-				best[i] = took
-			}
+			best[i] = min(best[i], untilTarget(t, boot(t, s.config(t, image))))
 		}
+		ratio = float64(best[1]) / float64(best[0])
+		t.Logf("kata-containers.target, best of %d boots: %v without the agent, %v with it: %.3f times", boots, best[0], best[1], ratio)
 	}
-	ratio := float64(best[1]) / float64(best[0])
-	t.Logf("kata-containers.target, best of %d boots: %v without the agent, %v with it: %.3f times", boots, best[0], best[1], ratio)
 	if ratio > limit {
 		t.Errorf("the agent makes the boot %.3f times as long, more than %.1f", ratio, limit)
 	}

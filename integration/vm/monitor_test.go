@@ -41,7 +41,7 @@ func testMonitor(ctx context.Context, t *testing.T, guest monitored) {
 	// Its connection is there before the pause: vhost-device-vsock 0.3.0 may not survive one that is made meanwhile.
 	answered := make(chan error, 1)
 	go func() {
-		_, err := guest.Run(ctx, "sleep", "1")
+		_, err := guest.Run(ctx, "sleep", "3")
 		answered <- err
 	}()
 	time.Sleep(500 * time.Millisecond)

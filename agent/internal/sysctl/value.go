@@ -63,10 +63,10 @@ func ParseInt(s string) (Int, error) {
 	if isRange(err) || neg && mag > 1<<63 {
 		return Int{}, fmt.Errorf("%q does not fit in 64 bits", s)
 	}
-	if err != nil {
+	if err != nil || neg && mag == 0 { // which what is unsigned does not take (proc_douintvec)
 		return Int{}, fmt.Errorf("%q is not a number", s)
 	}
-	return Int{neg: neg && mag != 0, mag: mag}, nil
+	return Int{neg: neg, mag: mag}, nil
 }
 
 // IntOf returns the Int of an int64.

@@ -150,7 +150,7 @@ func because(reason string) string {
 	return ": " + reason
 }
 
-// values are the value here, in the guest's own namespaces, and in new ones or after boot, as far as they differ.
+// values are the value here, in the guest's own namespaces, and in new ones or at the agent's first call, as far as they differ.
 func (e *Explanation) values() string {
 	if e.Value == nil {
 		return "(" + e.Reason + ")"
@@ -160,7 +160,7 @@ func (e *Explanation) values() string {
 		text += "; the guest's own: " + orEmpty(*e.GuestValue)
 	}
 	if e.FreshValue != nil && *e.FreshValue != *e.Value {
-		text += "; " + e.whose() + ": " + orEmpty(*e.FreshValue)
+		text += "; " + e.fresh() + ": " + orEmpty(*e.FreshValue)
 	}
 	if !e.Writable {
 		text += " (read-only)"
@@ -168,13 +168,13 @@ func (e *Explanation) values() string {
 	return text
 }
 
-// whose is the fresh value of the key, by its scope.
-func (e *Explanation) whose() string {
+// fresh says by the scope of the key what its fresh value is.
+func (e *Explanation) fresh() string {
 	switch e.Scope {
 	case "NET", "IPC", "UTS":
 		return "a new namespace's"
 	}
-	return "when the agent first worked"
+	return "at the agent's first call"
 }
 
 // orEmpty makes an empty value visible.

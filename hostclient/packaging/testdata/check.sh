@@ -1,5 +1,9 @@
 # Runs in the place of kata-agent and writes what it finds to its standard output.
 agent() { systemctl "$@" kata-sysctl-agent.service; }
+await() { for _ in $(seq 200); do "$@" && return; sleep 0.1; done; }
+exited() { ! agent -q is-active; }
+apart() { [ "$(readlink /proc/$!/ns/ipc)" != "$(readlink /proc/$$/ns/ipc)" ] && [ "$(readlink /proc/$!/ns/uts)" != "$(readlink /proc/$$/ns/uts)" ]; }
+back() { [ "$(agent show -P MainPID)" != "$killed" ] && agent -q is-active; }
 hostclient() { command hostclient --target unix:///run/agent.sock "$@" 2>&1; }
 
 echo "socket $(systemctl is-active kata-sysctl-agent.socket), $(systemctl show -P Listen kata-sysctl-agent.socket)"
@@ -7,7 +11,7 @@ echo "service $(agent is-active)"
 agent start
 sleep 0.5
 echo "started $(agent is-active)"
-sleep 2
+await exited
 echo "idle $(agent is-active), socket $(systemctl is-active kata-sysctl-agent.socket), $(stat -c %a /run/kata-sysctl)"
 
 # There is no host to connect: the rest goes by a unix socket.
@@ -25,11 +29,12 @@ hostclient list user.max_net_namespaces
 mkdir -p /run/kata-containers/c1 /sys/fs/cgroup/c1
 echo '{"linux":{"cgroupsPath":"/c1"}}' > /run/kata-containers/c1/config.json
 unshare --ipc --uts setpriv --reuid 1000 --regid 1000 --clear-groups sleep 60 &
-sleep 0.3
+await apart
 echo $! > /sys/fs/cgroup/c1/cgroup.procs
 hostclient set --container c1 kernel.shmmni=4001
-kill -KILL "$(agent show -P MainPID)"
-sleep 2
+killed=$(agent show -P MainPID)
+kill -KILL "$killed"
+await back
 echo "killed $(agent is-active)"
 echo done
 kill -s RTMIN+14 1 # power off at once
