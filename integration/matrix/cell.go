@@ -24,7 +24,7 @@ import (
 )
 
 // cellTimeout is far above what a cell takes: see docs/testing.md.
-const cellTimeout = 45 * time.Minute
+const cellTimeout = 30 * time.Minute
 
 // A suite is a compiled package of tests.
 type suite struct {

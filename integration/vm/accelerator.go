@@ -53,24 +53,22 @@ func kvmOpens() bool {
 	return f.Close() == nil
 }
 
-// kvmComplaint are QEMU's words for a KVM that cannot go on. QEMU lives on with the guest stopped, so there is nothing else to tell it by.
-var kvmComplaint = []byte("KVM internal error")
-
-// kvmGaveUp reports whether QEMU's log has them.
+// kvmGaveUp reports whether QEMU's log says that KVM cannot go on. QEMU lives on then with the guest stopped, so there is nothing else to tell it by.
 func kvmGaveUp(log string) bool {
 	text, err := os.ReadFile(log)
-	return err == nil && bytes.Contains(text, kvmComplaint)
+	return err == nil && bytes.Contains(text, []byte("KVM internal error"))
 }
 
-// kvmIsToBlame reports whether a boot with KVM has failed by it: QEMU complained, or ended with an error of its own, as it does when KVM does
-// not open or does not take the processor's registers. A guest that ends leaves QEMU without one.
+// kvmIsToBlame reports whether a boot with KVM has failed by it: it gave up, or QEMU ended with an error that speaks of it, as when KVM does not
+// open or does not take the processor's registers.
 func (v *VM) kvmIsToBlame() bool {
 	if v.qemu == nil {
 		return false
 	}
 	select {
 	case <-v.qemu.done:
-		return v.qemu.err != nil || kvmGaveUp(v.files.qemu())
+		text, err := os.ReadFile(v.files.qemu())
+		return err == nil && v.qemu.err != nil && bytes.Contains(bytes.ToLower(text), []byte("kvm")) || kvmGaveUp(v.files.qemu())
 	case <-time.After(time.Second): // whoever noticed first that it ends does not know how
 		return kvmGaveUp(v.files.qemu())
 	}

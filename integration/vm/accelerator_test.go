@@ -17,7 +17,8 @@ func TestKVMIsToBlame(t *testing.T) {
 	}{
 		"does not open":      {"echo 'failed to initialize kvm: Permission denied' >&2; exit 1", true},
 		"aborts":             {`echo "kvm_buf_set_msrs: Assertion 'ret == cpu->kvm_msr_buf->nmsrs' failed." >&2; kill -ABRT $$`, true},
-		"stops the guest":    {"echo 'KVM internal error. Suberror: 1' >&2; exit 0", true},
+		"stops the guest":    {"echo 'KVM internal error. Suberror: 1' >&2; kill -STOP $$", true},
+		"another error":      {"echo 'vhost-vsock: unable to set guest cid: Address already in use' >&2; exit 1", false},
 		"the guest's end":    {"exit 0", false},
 		"a guest that hangs": {"kill -STOP $$", false},
 	} {

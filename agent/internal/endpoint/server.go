@@ -22,7 +22,7 @@ const (
 
 	handshakeTimeout = 5 * time.Second
 	// unusedTimeout is short: a VMM that loses a client's end leaves its connection open, and with it the memory of an agent
-	// that would exit. A client connects again without noticing.
+	// that would exit. A client of gRPC connects again when it calls.
 	unusedTimeout = 10 * time.Second
 	drainTimeout  = 5 * time.Second
 )

@@ -63,8 +63,11 @@ func ParseInt(s string) (Int, error) {
 	if isRange(err) || neg && mag > 1<<63 {
 		return Int{}, fmt.Errorf("%q does not fit in 64 bits", s)
 	}
-	if err != nil || neg && mag == 0 { // which what is unsigned does not take (proc_douintvec)
+	if err != nil {
 		return Int{}, fmt.Errorf("%q is not a number", s)
+	}
+	if neg && mag == 0 {
+		return Int{}, fmt.Errorf("%q has a sign, which the kernel does not take where it wants no negative numbers; write 0", s)
 	}
 	return Int{neg: neg, mag: mag}, nil
 }

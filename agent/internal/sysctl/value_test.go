@@ -37,7 +37,7 @@ func TestParseInt(t *testing.T) {
 	}
 	for _, test := range []struct{ in, reason string }{
 		{"010", "octal 8 by the kernel; write 10 or 8"}, {"-010", "octal"}, {"00", "octal 0"}, {"09", "leading zero"},
-		{"-0", "not a number"}, {"-0x0", "not a number"}, {"+5", "not a number"}, {"7e2", "not a number"}, {"1,2", "not a number"}, {"1_000", "not a number"}, {"", "not a number"},
+		{"-0", "write 0"}, {"-0x0", "write 0"}, {"+5", "not a number"}, {"7e2", "not a number"}, {"1,2", "not a number"}, {"1_000", "not a number"}, {"", "not a number"},
 		{"-", "not a number"}, {"--5", "not a number"}, {"0x", "leading zero"}, {"0x-5", "not a number"}, {"abc", "not a number"},
 		{"18446744073709551616", "64 bits"}, {"-9223372036854775809", "64 bits"},
 	} {
