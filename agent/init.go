@@ -49,14 +49,16 @@ func execInit(file string, argv []string) error {
 	return fmt.Errorf("start the real init: exec %s: %w", file, syscall.Exec(file, argv, os.Environ()))
 }
 
-// realInit returns the init whose place the agent has: what was renamed from NAME to NAME.real or, if the agent is only the
-// /init of an initramfs, /sbin/init.
+// realInit returns the init whose place the agent has: what was renamed from NAME to NAME.real, from /sbin/init to
+// /sbin/init.real where the /init of an initramfs is a link to /sbin/init, or, if the agent is only the /init, /sbin/init.
 func realInit(self string) string {
-	renamed := self + ".real"
-	if _, err := os.Stat(renamed); err == nil {
-		return renamed
+	const init = "/sbin/init"
+	for _, renamed := range []string{self + ".real", init + ".real"} {
+		if _, err := os.Stat(renamed); err == nil {
+			return renamed
+		}
 	}
-	return "/sbin/init"
+	return init
 }
 
 func sameFile(a, b string) bool {

@@ -159,6 +159,7 @@ func TestInitServesBesideTheRealInit(t *testing.T) {
 func TestInitInThePlaceOfInit(t *testing.T) {
 	for _, test := range []struct{ name, layout, init string }{
 		{"disk", "mv bin/kata-agent sbin/init.real; ln -s /bin/kata-sysctl-agent sbin/init", "/sbin/init"},
+		{"initramfs of a disk's root", "mv bin/kata-agent sbin/init.real; ln -s /bin/kata-sysctl-agent sbin/init; ln -s /sbin/init init", "/init"},
 		{"initramfs", "mv bin/kata-agent sbin/init; ln -s /bin/kata-sysctl-agent init", "/init"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"kata-sysctl/guestimage/internal/payload"
 	"kata-sysctl/guestimage/internal/rootfs"
@@ -69,8 +68,8 @@ NEW` + paramsSuffix + `. erofs and xfs need root.`,
 	flags.StringVar(&b.in, "in", "", "`image` to start from")
 	flags.StringVar(&b.out, "out", "", "image to write, of the same shape")
 	flags.StringVar(&b.agent, "agent", "", "the agent's `file` (default the kata-sysctl-agent beside guestimage)")
-	flags.StringVar(&b.policy, "policy", "", "policy `file` for the agent (default the one built in)")
-	flags.StringVar(&b.config, "config", "", "configuration `file` of the agent (default none)")
+	flags.StringVar(&b.policy, "policy", "", "policy `file` for the agent (default the one that the image has, else the one built in)")
+	flags.StringVar(&b.config, "config", "", "configuration `file` of the agent (default the one that the image has)")
 	flags.StringVar(&b.sbom, "sbom", "", "`file` to write what was added to, as CycloneDX (default none)")
 	flags.StringVar(&b.params, "kernel-verity-params", "", "`parameters` of a measured image, as in Kata's configuration: it is checked against them first")
 	for _, name := range []string{"in", "out"} {
@@ -82,6 +81,7 @@ NEW` + paramsSuffix + `. erofs and xfs need root.`,
 }
 
 func (b *bake) run(ctx context.Context, stdout io.Writer, progress *progress) (err error) {
+	b.out = filepath.Clean(b.out)
 	now, err := buildTime()
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func (b *bake) run(ctx context.Context, stdout io.Writer, progress *progress) (e
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	defer func() { err = errors.Join(err, removeScratch(work)) }()
 	job := &job{work: work, now: now, progress: progress}
 	if err := in.check(ctx, job); err != nil {
 		return err
@@ -162,22 +162,19 @@ func (b *bake) make(ctx context.Context, stdout io.Writer, in shape, before fs.R
 		}
 	}()
 	if params != nil {
-		if err := writeFile(b.out+paramsSuffix, func(w io.Writer) error { _, err := fmt.Fprintln(w, params); return err }); err != nil {
+		if err := writeNewFile(b.out+paramsSuffix, func(w io.Writer) error { _, err := fmt.Fprintln(w, params); return err }); err != nil {
 			return err
 		}
 		beside = append(beside, b.out+paramsSuffix)
 		show(stdout, [][2]string{{"kernel_verity_params", params.String()}})
 	}
 	if b.sbom != "" {
-		if err := writeFile(b.sbom, func(w io.Writer) error { return sbom.Write(w, load.Agent, entries, job.now) }); err != nil {
+		if err := writeNewFile(b.sbom, func(w io.Writer) error { return sbom.Write(w, load.Agent, entries, job.now) }); err != nil {
 			return err
 		}
 		beside = append(beside, b.sbom)
 	}
-	if err := unix.Renameat2(unix.AT_FDCWD, made, unix.AT_FDCWD, b.out, unix.RENAME_NOREPLACE); err != nil {
-		return fmt.Errorf("put %s in place: %w", b.out, err)
-	}
-	return nil
+	return renameNew(made, b.out)
 }
 
 // plan is what has to be written, parents first.

@@ -3,7 +3,9 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -209,6 +211,95 @@ func TestBakeAgentInit(t *testing.T) {
 	}
 }
 
+// osbuilder's initrd_builder.sh makes /init a link to /sbin/init, and its image_builder.sh looks from outside whether /sbin/init can be run.
+func TestOsbuilderPacksABakedRoot(t *testing.T) {
+	need(t)
+	root, agent := agentInit(t, guestRoot(t)), agentFile(t)
+	dir := t.TempDir()
+	baked := filepath.Join(dir, "root")
+	if _, stderr, code := guestimage(t, "bake", "--in", root, "--out", baked, "--agent", agent); code != 0 {
+		t.Fatal(stderr)
+	}
+	if got, want := sh(t, `[ -x "$1/usr/sbin/init" ] && readlink "$1/usr/sbin/init" "$1/init"`, baked), "../bin/kata-sysctl-agent\n/sbin/init\n"; got != want {
+		t.Errorf("the links are %q, want %q", got, want)
+	}
+	packed := initrdOf(t, baked, "gzip -1n").Path
+	again := filepath.Join(dir, "again")
+	if _, stderr, code := guestimage(t, "bake", "--in", packed, "--out", again, "--agent", agent); code != 0 {
+		t.Error(stderr)
+	}
+	for _, image := range []string{packed, again} {
+		told, stderr, code := guestimage(t, "verify", image)
+		if code != 0 || !strings.Contains(told, "kata-agent (/usr/sbin/init.real") || !strings.Contains(told, "as /init, before kata-agent") {
+			t.Errorf("exit code %d, verify says:\n%s%s", code, told, stderr)
+		}
+	}
+}
+
+// A link to a directory is copied as the directory: what is behind it stays as it is.
+func TestBakeBehindALink(t *testing.T) {
+	need(t)
+	root, agent := guestRoot(t), agentFile(t)
+	before := digestOf(t, root)
+	link := filepath.Join(t.TempDir(), "link")
+	for _, target := range []string{root, filepath.Join("..", "..", filepath.Base(filepath.Dir(filepath.Dir(root))), filepath.Base(filepath.Dir(root)), "root")} {
+		os.Remove(link)
+		if err := os.Symlink(target, link); err != nil {
+			t.Fatal(err)
+		}
+		out := filepath.Join(t.TempDir(), "out")
+		if _, stderr, code := guestimage(t, "bake", "--in", link, "--out", out, "--agent", agent); code != 0 {
+			t.Error(stderr)
+		}
+		if info, err := os.Lstat(out); err != nil || !info.IsDir() {
+			t.Errorf("the output is no directory: %v, %v", info, err)
+		}
+		if digestOf(t, root) != before {
+			t.Fatal("the input has changed")
+		}
+	}
+}
+
+// ext4 needs no privileges, and directories of the guest that their owner may not write to (CentOS has such) are no obstacle.
+func TestBakeUnprivileged(t *testing.T) {
+	need(t, "setpriv")
+	root := guestRoot(t)
+	sh(t, `chmod 555 "$1/usr/bin" "$1/usr"`, root)
+	in := diskOf(t, root, testimage.Kind{FileSystem: "ext4", Megabytes: 48})
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := sh(t, `cd "$(mktemp -d)"; cp --sparse=always "$1" in; cp "$2" agent; CGO_ENABLED=0 go build -C "$3" -o "$PWD/guestimage" .; mkdir tmp; chown -R 65534:65534 .
+		printf %s "$PWD"`, in.Path, agentFile(t), here)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	said := sh(t, `cd "$1"; export TMPDIR="$1/tmp" HOME="$1"
+		unprivileged() { setpriv --reuid 65534 --regid 65534 --clear-groups ./guestimage "$@" 2>&1 || echo "exit code $?"; }
+		unprivileged bake --in in --out out --agent agent; unprivileged verify out; ls -A . tmp`, dir)
+	if !strings.Contains(said, "verified") || strings.Contains(said, "exit code") {
+		t.Error(said)
+	}
+	if left := append(names(t, dir), names(t, filepath.Join(dir, "tmp"))...); !slices.Equal(left, []string{"agent", "guestimage", "in", "out", "tmp"}) {
+		t.Errorf("there are %v", left)
+	}
+}
+
+// The room of the agent that is replaced counts.
+func TestBakeAgainIntoAFullImage(t *testing.T) {
+	need(t)
+	agent, dir := agentFile(t), t.TempDir()
+	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
+	in := diskOf(t, guestRoot(t), testimage.Kind{FileSystem: "ext4", Megabytes: 48}).Path
+	if _, stderr, code := guestimage(t, "bake", "--in", in, "--out", first, "--agent", agent); code != 0 {
+		t.Fatal(stderr)
+	}
+	sh(t, `cd "$2"; fs="$1?offset=1048576"; free=$(dumpe2fs -h "$fs" 2>/dev/null | sed -n 's/^Free blocks: *//p'); block=$(dumpe2fs -h "$fs" 2>/dev/null | sed -n 's/^Block size: *//p')
+		head -c $((free * block - 2097152)) /dev/zero | tr '\0' x >filler; debugfs -w -R "write filler filler" "$fs"`, first, dir)
+	if _, stderr, code := guestimage(t, "bake", "--in", first, "--out", second, "--agent", agent); code != 0 {
+		t.Error(stderr)
+	}
+}
+
 // A baked image is an image: a newer agent takes the place of the one that is in.
 func TestBakeAgain(t *testing.T) {
 	need(t)
@@ -342,6 +433,8 @@ func TestBakeRefuses(t *testing.T) {
 		}, nil, "not enough room"},
 		{"no such image", same("/nonexistent/image"), nil, "no such file"},
 		{"a device", same("/dev/null"), nil, "neither a directory nor a file"},
+		{"journal to be replayed", changed(ext4.Path, `debugfs -w -R "feature needs_recovery" "$1?offset=1048576"`), nil, "its journal has changes"},
+		{"name that a tool would misread", changed(agentInit(t, guestRoot(t)), `mv "$1/usr/sbin" "$1/usr/s bin"; ln -sfn "usr/s bin" "$1/sbin"`), nil, "only letters, digits"},
 		{"script as init", changed(root, `rm "$1/usr/sbin/init"; echo '#!/bin/sh' >"$1/usr/sbin/init"`), nil, "init is unknown (/usr/sbin/init)"},
 		{"no init", changed(root, `rm "$1/usr/sbin/init"`), nil, "there is no init"},
 		{"no Kata guest", changed(root, `rm "$1/usr/lib/systemd/system/kata-containers.target"`), nil, "kata-containers.target"},
@@ -439,6 +532,16 @@ func TestBakeReplacesNothing(t *testing.T) {
 		if code != 1 || !strings.Contains(stderr, "exists already") || err != nil || string(content) != "mine" {
 			t.Errorf("exit code %d, %s; it has %q, %v", code, stderr, content, err)
 		}
+	}
+}
+
+// Not even what has come since it was looked for.
+func TestWriteNewFile(t *testing.T) {
+	dir := t.TempDir()
+	name := write(t, filepath.Join(dir, "file"), "mine", 0o600)
+	err := writeNewFile(name, func(w io.Writer) error { _, err := io.WriteString(w, "ours"); return err })
+	if content, _ := os.ReadFile(name); !errors.Is(err, errExists) || string(content) != "mine" || len(names(t, dir)) != 1 {
+		t.Errorf("%v; it has %q, and there are %v", err, content, names(t, dir))
 	}
 }
 

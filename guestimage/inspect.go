@@ -85,7 +85,7 @@ func withImage(name string, params *verity.Params, progress *progress, use func(
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	defer func() { err = errors.Join(err, removeScratch(work)) }()
 	return use(image, &job{work: work, progress: progress})
 }
 

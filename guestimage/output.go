@@ -9,10 +9,33 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // writeFile gives write a new file and puts it in place of name when it is complete, so that a guest never boots half an image.
-func writeFile(name string, write func(io.Writer) error) (err error) {
+func writeFile(name string, write func(io.Writer) error) error {
+	return writeAndRename(name, write, os.Rename)
+}
+
+// writeNewFile does so if nothing has that name.
+func writeNewFile(name string, write func(io.Writer) error) error {
+	return writeAndRename(name, write, renameNew)
+}
+
+// renameNew renames a file or directory unless the new name is taken.
+func renameNew(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EEXIST) {
+		err = errExists
+	}
+	if err != nil {
+		return fmt.Errorf("put %s in place: %w", to, err)
+	}
+	return nil
+}
+
+func writeAndRename(name string, write func(io.Writer) error, rename func(from, to string) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
@@ -27,7 +50,7 @@ func writeFile(name string, write func(io.Writer) error) (err error) {
 	if err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), name)
+	return rename(f.Name(), name)
 }
 
 // buildTime is the date given to every file of an image: SOURCE_DATE_EPOCH (reproducible-builds.org) or the epoch itself.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"kata-sysctl/guestimage/internal/initrd"
@@ -40,6 +41,17 @@ type job struct {
 // scratch is a new directory.
 func (j *job) scratch() (string, error) { return os.MkdirTemp(j.work, "scratch") }
 
+// removeScratch removes a directory with what was copied out of an image: directories in it may be closed to their owner.
+func removeScratch(dir string) error {
+	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() { // before it is read
+			err = os.Chmod(name, 0o700)
+		}
+		return err
+	})
+	return errors.Join(err, os.RemoveAll(dir))
+}
+
 var (
 	errShape = errors.New("neither a directory nor a file")
 	errEmpty = errors.New("it is empty, or all but")
@@ -47,6 +59,10 @@ var (
 
 // openShape opens the directory or file at name and finds out its shape. params are of a measured image, if given.
 func openShape(name string, params *verity.Params) (shape, error) {
+	name, err := filepath.EvalSymlinks(name) // cp would copy a link to a directory, and not what is there
+	if err != nil {
+		return nil, err
+	}
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, err

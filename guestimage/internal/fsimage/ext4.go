@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,14 @@ func (Ext4) Check(ctx context.Context, file string) error {
 	if _, err := tool.Run(ctx, "e2fsck", "-f", "-n", file); err != nil {
 		return damaged(err)
 	}
+	out, err := tool.Run(ctx, "dumpe2fs", "-h", file)
+	if err != nil {
+		return fmt.Errorf("read ext4: %w", err)
+	}
+	// e2fsck -n looks past it, and whoever replays it later loses what is written now.
+	if slices.Contains(strings.Fields(text(out.Stdout, "Filesystem features")), "needs_recovery") {
+		return fmt.Errorf("%w: its journal has changes that were not made: mount and unmount a copy, or run e2fsck on it", ErrDamaged)
+	}
 	return nil
 }
 
@@ -47,7 +56,7 @@ func (Ext4) View(ctx context.Context, file, scratch string, look func(fs.ReadLin
 
 // Add implements FileSystem.
 func (e Ext4) Add(ctx context.Context, file, scratch string, entries []rootfs.Entry, now time.Time) error {
-	if err := e.room(ctx, file, payload.Size(entries)); err != nil {
+	if err := e.room(ctx, file, payload.Growth(entries)); err != nil {
 		return err
 	}
 	file, err := filepath.Abs(file)
@@ -109,26 +118,29 @@ func (Ext4) room(ctx context.Context, file string, need int64) error {
 	if err != nil {
 		return fmt.Errorf("read ext4: %w", err)
 	}
-	blocks, block := field(out.Stdout, "Free blocks"), field(out.Stdout, "Block size")
+	blocks, block := number(out.Stdout, "Free blocks"), number(out.Stdout, "Block size")
 	need += 16 * block
 	if free := blocks * block; free < need {
 		return fmt.Errorf("ext4 has %d bytes free and %d are needed: %w: make the image with more (osbuilder: ROOT_FREE_SPACE)", free, need, ErrFull)
 	}
-	if inodes := field(out.Stdout, "Free inodes"); inodes < 16 {
+	if inodes := number(out.Stdout, "Free inodes"); inodes < 16 {
 		return fmt.Errorf("ext4 has %d inodes free and 16 are needed: %w", inodes, ErrFull)
 	}
 	return nil
 }
 
-// field is the number after "name:" at the start of a line; 0 if there is none.
-func field(text, name string) int64 {
-	for line := range strings.Lines(text) {
+// number is the number after "name:" at the start of a line; 0 if there is none.
+func number(lines, name string) int64 {
+	n, _ := strconv.ParseInt(text(lines, name), 10, 64)
+	return n
+}
+
+// text is what is after "name:" at the start of a line; empty if there is none.
+func text(lines, name string) string {
+	for line := range strings.Lines(lines) {
 		if value, ok := strings.CutPrefix(line, name+":"); ok {
-			number, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
-			if err == nil {
-				return number
-			}
+			return strings.TrimSpace(value)
 		}
 	}
-	return 0
+	return ""
 }

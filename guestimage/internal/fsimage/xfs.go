@@ -40,7 +40,7 @@ func (x XFS) Add(ctx context.Context, file, scratch string, entries []rootfs.Ent
 		if err := unix.Statfs(root, &space); err != nil {
 			return fmt.Errorf("statfs: %w", err)
 		}
-		need := payload.Size(entries) + 16*space.Bsize
+		need := payload.Growth(entries) + 16*space.Bsize
 		if free := int64(space.Bavail) * space.Bsize; free < need {
 			return fmt.Errorf("xfs has %d bytes free and %d are needed: %w", free, need, ErrFull)
 		}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
+	"path/filepath"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -140,7 +142,12 @@ func Units(date time.Time) []rootfs.Entry {
 // Init puts the agent before the init that the kernel starts under the name of entry, for guests where that is kata-agent and starts nothing
 // else. The guest's own stays behind it: moved, or copied where nothing can be moved.
 func Init(root fs.ReadLinkFS, entry string, copied bool, date time.Time) ([]rootfs.Entry, error) {
-	agent := rootfs.Entry{Path: entry, Mode: fs.ModeSymlink, Target: "/" + AgentPath, Date: date}
+	// osbuilder looks whether the init can be run, from outside: an absolute link would lead out of the guest.
+	target, err := filepath.Rel(path.Dir(entry), AgentPath)
+	if err != nil {
+		return nil, err
+	}
+	agent := rootfs.Entry{Path: entry, Mode: fs.ModeSymlink, Target: target, Date: date}
 	guests := rootfs.Entry{Path: entry + rootfs.RealSuffix, From: entry}
 	if !copied {
 		return []rootfs.Entry{guests, agent}, nil
@@ -158,11 +165,11 @@ func Init(root fs.ReadLinkFS, entry string, copied bool, date time.Time) ([]root
 	return []rootfs.Entry{guests, agent}, err
 }
 
-// Size is what the content of entries weighs, in bytes.
-func Size(entries []rootfs.Entry) int64 {
+// Growth is by how many bytes entries make a file system fuller, which has removed what they replace.
+func Growth(entries []rootfs.Entry) int64 {
 	var size int64
 	for _, entry := range entries {
-		size += int64(len(entry.Content))
+		size += int64(len(entry.Content)) - entry.Replaces
 	}
 	return size
 }

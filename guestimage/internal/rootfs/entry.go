@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"time"
 )
 
@@ -19,12 +20,21 @@ type Entry struct {
 
 	// From is the name that Path had before: it is moved, and the other fields do not count. An entry for the old name comes later.
 	From string
+
+	// Replaces is how many bytes the file has that it replaces. WithParents notes it.
+	Replaces int64
 }
 
 // ErrParent is returned for an entry whose parent is not a directory: through a link, it would land elsewhere.
 var ErrParent = errors.New("the parent is not a directory")
 
-// WithParents puts before each entry the directories it lacks in root, so that they can be added in order.
+// ErrName is returned for an entry whose names, which may be the image's choice, a tool would read as something else.
+var ErrName = errors.New("only letters, digits and ._/+@- are taken in the name of what is changed")
+
+var plain = regexp.MustCompile(`^[A-Za-z0-9._/+@-]*$`)
+
+// WithParents puts before each entry the directories it lacks in root, so that they can be added in order. Every shape is made of what it
+// returns: here names are checked.
 func WithParents(root fs.ReadLinkFS, entries []Entry) ([]Entry, error) {
 	var all []Entry
 	seen := map[string]bool{".": true}
@@ -51,8 +61,16 @@ func WithParents(root fs.ReadLinkFS, entries []Entry) ([]Entry, error) {
 		return nil
 	}
 	for _, entry := range entries {
+		for _, name := range []string{entry.Path, entry.From, entry.Target} {
+			if !plain.MatchString(name) {
+				return nil, fmt.Errorf("%q: %w", name, ErrName)
+			}
+		}
 		if err := parents(path.Dir(entry.Path), entry.Date); err != nil {
 			return nil, fmt.Errorf("add /%s: %w", entry.Path, err)
+		}
+		if info, err := root.Lstat(entry.Path); err == nil && info.Mode().IsRegular() && entry.Content != nil {
+			entry.Replaces = info.Size()
 		}
 		all = append(all, entry)
 	}

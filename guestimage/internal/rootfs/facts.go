@@ -103,7 +103,7 @@ func (f *Facts) lookAtInit(root fs.ReadLinkFS, name, agent string, agentIsInit b
 	resolved, err := Resolve(root, entry)
 	if err == nil && resolved == agent {
 		f.Wrapped = true
-		resolved, err = Resolve(root, entry+RealSuffix)
+		resolved, err = realInit(root, entry, agent)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -128,6 +128,21 @@ func (f *Facts) lookAtInit(root fs.ReadLinkFS, name, agent string, agentIsInit b
 		f.Init = InitKataAgent
 	}
 	return nil
+}
+
+// realInit finds the init behind our agent as the agent does.
+func realInit(root fs.ReadLinkFS, entry, agent string) (string, error) {
+	const init = "sbin/init"
+	for _, name := range []string{entry + RealSuffix, init + RealSuffix, init} {
+		resolved, err := Resolve(root, name)
+		if err == nil && resolved == agent {
+			err = fs.ErrNotExist
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return resolved, err
+		}
+	}
+	return "", fs.ErrNotExist
 }
 
 func hashOf(root fs.ReadLinkFS, name string) (string, error) {
