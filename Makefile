@@ -8,8 +8,8 @@ GO      ?= go
 # The agent is small before it is fast: docs/performance.md has the figures behind each flag.
 AGENT_FLAGS = -tags grpcnotrace,nethttpomithttp2,purego -gcflags=all=-l $(AGENT_INLINED:%=-gcflags=%=) -ldflags="-s -w -funcalign=4 -X main.version=$(VERSION)"
 # Packages whose functions are smaller inlined than called.
-AGENT_INLINED = encoding/base64 errors hash/crc32 internal/fmtsort internal/reflectlite internal/strconv math/bits net/netip os sort strconv sync/atomic unicode unicode/utf8 \
-	golang.org/x/net/netutil google.golang.org/grpc/metadata github.com/mdlayher/vsock kata-sysctl/agent kata-sysctl/agent/internal/endpoint kata-sysctl/agent/internal/nsthread
+AGENT_INLINED = encoding/base64 errors hash/crc32 internal/fmtsort internal/reflectlite internal/strconv internal/testlog io/fs math/bits net/netip os os/signal sort strconv sync/atomic unicode unicode/utf8 \
+	golang.org/x/net/netutil google.golang.org/grpc/metadata google.golang.org/protobuf/internal/strs github.com/mdlayher/vsock kata-sysctl/agent kata-sysctl/agent/internal/endpoint kata-sysctl/agent/internal/nsthread
 AGENT_GOEXPERIMENT = nogreenteagc
 HOST_FLAGS  = -ldflags="-s -w -X kata-sysctl/hostclient/internal/cli.version=$(VERSION)"
 

@@ -220,11 +220,24 @@ func TestBootEveryShape(t *testing.T) {
 // With kata-agent as process 1 there is no service manager.
 func TestBootAgentInit(t *testing.T) {
 	begin(t)
-	for _, name := range []string{"initrd", "ext4", "erofs DAX"} {
+	for _, test := range []struct {
+		shape string
+		after bool // it is made of a root that was baked, as with osbuilder
+	}{{"initrd", false}, {"initrd", true}, {"ext4", false}, {"erofs DAX", false}} {
+		name := test.shape
+		if test.after {
+			name += " of a baked root"
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := shapes[name]
-			guest := boot(t, s.config(t, bake(t, s.make(t, made.agentInit))))
+			s := shapes[test.shape]
+			var image testimage.Image
+			if test.after {
+				image = s.make(t, bake(t, testimage.Image{Path: made.agentInit}).Path)
+			} else {
+				image = bake(t, s.make(t, made.agentInit))
+			}
+			guest := boot(t, s.config(t, image))
 			init, err := guest.Run(t.Context(), "readlink", "/proc/1/exe")
 			if err != nil {
 				t.Fatal(err)
