@@ -65,7 +65,7 @@ test: setup check test-unit ## run every test, on every tier and kernel
 
 .PHONY: test-unit
 test-unit: ## run the tests that need no guest (root: they make namespaces of their own)
-	$(GO) test -count=1 ./agent/... ./hostclient/... ./guestimage/... ./integration/setup/... ./integration/bench/... ./integration/tier/... ./integration/matrix/...
+	$(GO) test -count=1 ./agent/... ./hostclient/... ./guestimage/... ./integration/setup/... ./integration/bench/... ./integration/tier/... ./integration/matrix/... ./integration/mutants/...
 	$(GO) test -run '^$$' -fuzz '^FuzzValue$$' -fuzztime 80000x ./agent/internal/sysctl
 	$(GO) test -run '^$$' -fuzz '^FuzzKernel$$' -fuzztime 60000x ./agent/internal/kernelmap
 

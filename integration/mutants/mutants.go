@@ -1,10 +1,23 @@
 package main
 
+import (
+	"bytes"
+	"fmt"
+)
+
 // A mutant is one deliberate fault: old stands once in file and becomes new.
 type mutant struct {
 	name     string
 	file     string
 	old, new string
+}
+
+// in returns the file's content with the fault.
+func (m mutant) in(sound []byte) ([]byte, error) {
+	if n := bytes.Count(sound, []byte(m.old)); n != 1 {
+		return nil, fmt.Errorf("%s has %q %d times; bring the list of mutants up to date", m.file, m.old, n)
+	}
+	return bytes.Replace(sound, []byte(m.old), []byte(m.new), 1), nil
 }
 
 // mutants are the faults that this project must never ship.
@@ -26,7 +39,7 @@ var mutants = []mutant{
 		"		return unix.CLONE_NEWUTS\n	}\n	return 0", "		return unix.CLONE_NEWUTS\n	}\n	return unix.CLONE_NEWNET",
 	}, {
 		"take a read-only view of the VM's value for the namespace's own", "agent/internal/kernelmap/measure.go",
-		"if seen[path].Writable() && !fresh[path].Writable() {", "if false {",
+		"case seen[path].Writable() && !fresh[path].Writable():", "case false:",
 	}, {
 		"skip the verify", "agent/internal/apply/write.go",
 		"if string(read) == e.value {", "if true {",
@@ -44,16 +57,16 @@ var mutants = []mutant{
 		"slices.Concat(b.watched, b.order), func", "slices.Clone(b.order), func",
 	}, {
 		"forget the failing key of a best-effort batch", "agent/internal/apply/write.go",
-		"			e.restore(&b.a.buf)\n			return true", "			return true",
+		"			if e.Before != nil {\n				e.restore(&b.a.buf)", "			if false {\n				e.restore(&b.a.buf)",
 	}, {
 		"go on after a failure", "agent/internal/apply/write.go",
 		"return !e.failed(b.req.AcceptKernelValue)", "return true",
 	}, {
 		"call a value unchanged that another write moved", "agent/internal/apply/write.go",
-		"(!wrote || e.stillEqual(&b.a.buf))", "(!wrote || e.opened)",
+		"if !wrote || e.stillEqual(&b.a.buf) {", "if !wrote || e.opened {",
 	}, {
 		"take ENOENT for success", "agent/internal/apply/decide.go",
-		"e.reject(Absent, absentReason(e.key)+\": these namespaces don't show it\")", "e.Status = Applied",
+		"e.reject(Absent, absentReason(tree, e.key)+\": these namespaces don't show it\")", "e.Status = Applied",
 	}, {
 		"write a batch with a bad setting", "agent/internal/apply/decide.go",
 		"bad > 0 && !b.req.BestEffort", "bad > len(b.entries) && !b.req.BestEffort",
