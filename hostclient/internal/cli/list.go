@@ -29,7 +29,7 @@ func (s *session) list() *cobra.Command {
 		Short: "List the sysctls that the target has, with scope and value",
 		Long: `List the sysctls that the target has, all or those that match one of the patterns. "*" and "?" stay within a segment of the key, a
 final "**" stands for one segment or more: "net.ipv4.tcp_*", "vm.**". With --changed the value before is shown, too: for a key of a namespace that
-of one that is made now, for one of the VM that of the agent's first call since the VM booted.`,
+of one that is made now, for any other the one that the agent noted before it first wrote such a key, or when it was first asked.`,
 		ValidArgsFunction: s.completeKey,
 		RunE: func(cmd *cobra.Command, words []string) error {
 			patterns, wrong := request.Words("pattern", words...)
@@ -46,7 +46,7 @@ of one that is made now, for one of the VM that of the agent's first call since 
 	}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&only.scopes, "scope", nil, "only keys of this `scope`, one of "+strings.Join(scopes, ", ")+"; may be given again")
-	flags.BoolVar(&only.changed, "changed", false, "only keys that can be written whose value is not that of a new namespace or, of the VM, that of its start")
+	flags.BoolVar(&only.changed, "changed", false, "only keys that can be written whose value is not that of a new namespace or, of other keys, the one that the agent noted first")
 	flags.BoolVar(&only.writable, "writable", false, "only keys that can be written")
 	completeFlag(cmd, "scope", cobra.FixedCompletions(scopes, cobra.ShellCompDirectiveNoFileComp))
 	return s.onContainer(cmd)

@@ -19,8 +19,8 @@ func (s *session) set() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set KEY=VALUE...",
 		Short: "Set sysctls, all or nothing",
-		Long: `Set sysctls of the pod, or of one container. Settings are checked before the first write, read back after the last, and if one
-fails all are put back, unless --best-effort is given. Blanks around KEY and VALUE are ignored: "kernel.sem = 250 32000 32 128".`,
+		Long: `Set sysctls of the pod, or of one container. All are checked before the first write, each is read back as soon as it is
+written, and if one fails all are put back, unless --best-effort is given. Blanks around KEY and VALUE are ignored: "kernel.sem = 250 32000 32 128".`,
 		RunE: func(cmd *cobra.Command, words []string) error {
 			settings, wrong := settingsOf(cmd, words)
 			return run(s, cmd, wrong, output.NewOutcomes, applying(flags, settings))

@@ -23,8 +23,8 @@ type Entry struct {
 	Value     *string `json:"value"`     // null if it can't be read: then reason says why
 	Writable  bool    `json:"writable"`
 	Reason    string  `json:"reason"`
-	// Was is what list --changed compares with, and there only: the value of a namespace that is made now or, of a key of the VM, that of the
-	// agent's first call since the VM booted.
+	// Was is what list --changed compares with, and there only: the value of a namespace that is made now or, of other keys, the one that
+	// the agent noted first.
 	Was *string `json:"was,omitempty"`
 
 	scopeCell string

@@ -150,7 +150,7 @@ func because(reason string) string {
 	return ": " + reason
 }
 
-// values are the value here, in the guest's own namespaces, and in new ones or at the agent's first call, as far as they differ.
+// values are the value here, in the guest's own namespaces, and in new ones or as the agent noted it first, as far as they differ.
 func (e *Explanation) values() string {
 	if e.Value == nil {
 		return "(" + e.Reason + ")"
@@ -174,7 +174,7 @@ func (e *Explanation) fresh() string {
 	case "NET", "IPC", "UTS":
 		return "a new namespace's"
 	}
-	return "at the agent's first call"
+	return "as noted first"
 }
 
 // orEmpty makes an empty value visible.

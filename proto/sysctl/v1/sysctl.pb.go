@@ -756,8 +756,8 @@ type Entry struct {
 	// Why there is no value.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Of a key of NET, IPC or UTS namespaces: the value in a namespace that is made now, which is the kernel's default or, for what new
-	// namespaces inherit (the names, net.ipv4.conf.default.*), the value of the guest's own. Of other keys: the value at the agent's first
-	// call since the VM booted, unless the value moves by itself. Absent unless asked for.
+	// namespaces inherit (the names, net.ipv4.conf.default.*), the value of the guest's own. Of other keys: the value that the agent noted
+	// before it first wrote such a key, or when it was first asked, unless it moves by itself. Absent unless asked for.
 	FreshValue    *string `protobuf:"bytes,7,opt,name=fresh_value,json=freshValue,proto3,oneof" json:"fresh_value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
