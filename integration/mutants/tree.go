@@ -95,7 +95,7 @@ func (t *tree) checkVM(ctx context.Context) error {
 
 // test runs tests and returns the names of those that failed.
 func (t *tree) test(ctx context.Context, packages []string) (failed []string, err error) {
-	cmd := t.goCommand(ctx, append([]string{"test", "-json", "-count=1", "-timeout", "5m"}, packages...)...)
+	cmd := t.goCommand(ctx, append([]string{"test", "-json", "-count=1", "-timeout", "15m"}, packages...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	var exit *exec.ExitError
